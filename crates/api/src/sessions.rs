@@ -1,0 +1,62 @@
+//! Sessions that one has pushed or claimed.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The small public description of a session; empty when it is private.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Card {
+    /// The tool that owns the session, e.g. `claude-code`.
+    pub tool: String,
+    /// The model last used.
+    pub model: String,
+    /// The tool's own title, or "Claude Code session in REPO".
+    pub title: String,
+    /// Git remote, without secrets.
+    pub git_remote: String,
+    /// Git branch.
+    pub git_branch: String,
+    /// Messages written by people.
+    pub user_messages: u32,
+    /// Messages written by the model.
+    pub assistant_messages: u32,
+    /// Tool calls made by the model.
+    pub tool_calls: u32,
+    /// Plain size, in bytes.
+    pub bytes: i64,
+    /// When the session last changed, unix milliseconds.
+    pub updated_at: i64,
+}
+
+/// One of one's sessions on the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Session {
+    /// `ses_…`
+    pub session_id: String,
+    /// `bdl_…`: the bundle that holds its newest state.
+    pub bundle_id: String,
+    /// Position of that state in the session's chain.
+    pub seq: i64,
+    /// The public description.
+    pub card: Card,
+    /// The session this is a claimed copy of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_session_id: Option<String>,
+    /// The handoff it came by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handoff_id: Option<String>,
+    /// When it came to this account, unix milliseconds.
+    pub created_at: i64,
+    /// When it last changed here, unix milliseconds.
+    pub updated_at: i64,
+}
+
+/// One page of sessions, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Sessions {
+    /// The page.
+    pub sessions: Vec<Session>,
+    /// Where the next page begins; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}

@@ -1,0 +1,2 @@
+//! The segue command: hands a live AI coding session to a teammate.
+fn main() {}

@@ -1,0 +1,18 @@
+//! What a handoff *is*: pure rules without I/O, clock or randomness.
+//!
+//! * [`id`]: typed ids, `hnd_…`, `ses_…`.
+//! * [`time`]: [`Timestamp`] and the [`Clock`] that everything else is handed.
+//! * [`limits`]: every bound of the system, with its reason.
+//! * [`plan`]: what a plan includes (SPEC T17).
+//! * [`handoff`]: the handoff's life as one pure function.
+
+pub mod handoff;
+pub mod id;
+pub mod limits;
+pub mod plan;
+pub mod time;
+
+pub use handoff::{Handoff, State};
+pub use id::{BundleId, DeviceId, HandoffId, InviteId, PackId, SessionId, UserId};
+pub use plan::Plan;
+pub use time::{Clock, Timestamp};

@@ -1,0 +1,60 @@
+//! Every bound of the system, with its reason (ARCHITECTURE.md, invariant 6; SPEC S5).
+//!
+//! To add one: 1. a constant here whose name ends in its unit; 2. an error that names the limit and the way out;
+//! 3. a test at the boundary.
+
+/// Plain size of one segment: small enough that a few fit in memory, large enough that compression loses only 3 % to
+/// whole-stream compression (measured).
+pub const SEGMENT_BYTES_MAX: u32 = 4 * 1024 * 1024;
+/// One pack: one streamed request, resumable in reasonable pieces.
+pub const PACK_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Plain size of one session, all files: above any session seen, and what a laptop's disk takes without a thought.
+pub const SESSION_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// Files in one bundle.
+pub const BUNDLE_FILES_MAX: usize = 10_000;
+/// Segments in one bundle: a 4 GiB session cut at 64 KiB on average.
+pub const BUNDLE_SEGMENTS_MAX: usize = 65_536;
+/// A path inside a bundle, in bytes: what every file system takes.
+pub const BUNDLE_PATH_BYTES_MAX: usize = 512;
+/// A sealed manifest: 65 536 segments of 89 bytes and 10 000 paths fit.
+pub const MANIFEST_BYTES_MAX: u32 = 12 * 1024 * 1024;
+/// A sealed preview, so that an inbox stays light (SPEC T20).
+pub const PREVIEW_BYTES_MAX: usize = 8 * 1024;
+
+/// A handoff's message, in characters (SPEC T2).
+pub const MESSAGE_CHARS_MAX: usize = 2_000;
+/// A revoke reason, in characters (SPEC T9).
+pub const REASON_CHARS_MAX: usize = 500;
+/// Lifetime of a handoff in hours when none is asked for (SPEC T2).
+pub const HANDOFF_HOURS_DEFAULT: u32 = 168;
+/// Time between reserve and create: sealing a large session on a slow machine fits, a forgotten one does not linger.
+pub const RESERVATION_MS: i64 = 15 * 60 * 1000;
+/// Lifetime of an invite: a week's holiday fits (SPEC A1).
+pub const INVITE_HOURS: u32 = 14 * 24;
+/// Lifetime of the owner link that the first start prints.
+pub const OWNER_LINK_HOURS: u32 = 24;
+/// How long a repeated Idempotency-Key gives the first answer (SPEC T18).
+pub const IDEMPOTENCY_HOURS: u32 = 24;
+/// An Idempotency-Key, in bytes.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
+/// A pack that no bundle lists is dropped after this: an upload that was given up.
+pub const UNLISTED_PACK_HOURS: u32 = 24;
+
+/// A request body other than a pack: an envelope, a manifest and a preview in base64 fit.
+pub const BODY_BYTES_MAX: usize = 20 * 1024 * 1024;
+/// Entries on one page of a list.
+pub const PAGE_ENTRIES_MAX: i64 = 100;
+/// Any id in a request, in bytes: longer ones get the same 404 as unknown ones.
+pub const ID_BYTES_MAX: usize = 64;
+/// An e-mail address, in bytes (RFC 5321 §4.5.3.1.3 less the brackets).
+pub const EMAIL_BYTES_MAX: usize = 254;
+/// A person's or a device's name, in characters.
+pub const NAME_CHARS_MAX: usize = 100;
+/// Requests a minute for one principal, before 429. A push of a full session is some 70 requests.
+pub const REQUESTS_PER_MINUTE: u32 = 600;
+/// Requests a minute for one address without a valid token.
+pub const ANONYMOUS_REQUESTS_PER_MINUTE: u32 = 120;
+/// Time for one request other than a pack, in seconds.
+pub const REQUEST_SECONDS_MAX: u64 = 30;
+/// Time that open requests get when the server stops, in seconds.
+pub const DRAIN_SECONDS_MAX: u64 = 20;
