@@ -1,0 +1,14 @@
+//! End-to-end tests: the real server, the real command line, the real tools.
+//!
+//! This library is what the tests and the demo stand on: people with a machine each, a server process, a model server
+//! that answers by script, and the real tools, run against it.
+
+pub mod claude;
+pub mod conversation;
+pub mod model_stub;
+pub mod person;
+pub mod server;
+pub mod story;
+
+pub use claude::Claude;
+pub use model_stub::ModelStub;

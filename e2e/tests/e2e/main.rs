@@ -1,0 +1,9 @@
+//! End-to-end tests, in one binary so that they link once. To add some: a module beside this file, named here.
+
+mod handoff;
+mod model_stub;
+mod nothing_readable;
+mod real_tool;
+mod recorder;
+mod script;
+mod tls;

@@ -1,0 +1,103 @@
+//! The server never sees a word of a session: planted strings are found nowhere in what it stores, logs, is sent or
+//! answers.
+
+use std::{fs, path::Path};
+
+use anyhow::Result;
+use data_encoding::BASE64URL_NOPAD;
+use segue_e2e::{
+    person::{Person, fixture},
+    server::{Options, Server},
+    story::{ANN, BEN, id, invite},
+};
+use tempfile::TempDir;
+
+use crate::recorder::Recorder;
+
+const SESSION: &str = "60fd7404-3e8f-43d7-a6d0-56fe9768814d";
+/// In a prompt, a tool call's input and output, a path, a title, a remote, a branch.
+const PLANTED: [&str; 7] =
+    ["prompt-canary-1f", "input-canary-2e", "output-canary-3d", "path-canary-4c", "title-canary-5b", "remote-canary-6a", "branch-canary-79"];
+
+fn plant(person: &Person) -> Result<()> {
+    person.record(&fixture("claude-code", "2.1.197"))?;
+    let path = person.home().join(format!(".claude/projects/-home-coder-emms-sdk/{SESSION}.jsonl"));
+    let text = fs::read_to_string(&path)?
+        .replace("second turn please", PLANTED[0])
+        .replace("hello-from-tool; pwd", PLANTED[1])
+        .replace("hello-from-tool\\n", PLANTED[2])
+        .replace("/home/coder/emms/sdk", &format!("/home/coder/{}", PLANTED[3]))
+        .replace("\"gitBranch\":\"main\"", &format!("\"gitBranch\":\"{}\"", PLANTED[6]));
+    let title = format!("{{\"type\":\"custom-title\",\"customTitle\":\"{}\",\"sessionId\":\"{SESSION}\"}}\n", PLANTED[4]);
+    for planted in [PLANTED[0], PLANTED[1], PLANTED[2], PLANTED[3], PLANTED[6]] {
+        assert!(text.contains(planted), "{planted} was not planted");
+    }
+    fs::write(&path, text + &title)?;
+    Ok(())
+}
+
+/// `text` as it stands in bytes that were base64url-encoded at any of the three offsets, without its uncertain ends.
+fn encoded(text: &str) -> impl Iterator<Item = String> {
+    (0..3).map(move |offset| {
+        let shifted = [&vec![b'x'; offset], text.as_bytes()].concat();
+        let whole = BASE64URL_NOPAD.encode(&shifted);
+        whole[4..whole.len() - 4].to_owned()
+    })
+}
+
+fn assert_unreadable(what: &str, bytes: &[u8]) {
+    for planted in PLANTED {
+        for form in encoded(planted).chain([planted.to_owned()]) {
+            let found = bytes.windows(form.len()).any(|window| window == form.as_bytes());
+            assert!(!found, "{planted} is readable in {what}");
+        }
+    }
+}
+
+fn search(path: &Path) -> Result<usize> {
+    let mut files = 0;
+    for entry in fs::read_dir(path)? {
+        let entry = entry?.path();
+        if entry.is_dir() {
+            files += search(&entry)?;
+        } else {
+            assert_unreadable(&entry.display().to_string(), &fs::read(&entry)?);
+            files += 1;
+        }
+    }
+    Ok(files)
+}
+
+#[test]
+fn nothing_readable_is_stored_logged_sent_or_answered() -> Result<()> {
+    let root = TempDir::new()?;
+    let data = root.path().join("server");
+    let server = Server::start(&data, &Options::default())?;
+    let wire = Recorder::start(server.url())?;
+    let (ann, ben) = (Person::new(&root.path().join("ann"))?, Person::new(&root.path().join("ben"))?);
+    let link = server.owner_link().unwrap_or_default().replace(server.url(), wire.url());
+    ann.json(&["join", &link, "--email", ANN])?;
+    invite(&ann, &ben, BEN)?;
+    plant(&ann)?;
+
+    let handoff = id(&ann.json(&["handoff", SESSION, "--to", BEN, "--private"])?, "handoff_id")?;
+    for arguments in [&["handoffs", "inbox"][..], &["handoffs", "get", &handoff]] {
+        ben.json(arguments)?;
+    }
+    let session = id(&ben.json(&["pull-handoff", &handoff])?, "session_id")?;
+    let resumed = ben.json(&["resume", &session, "--project", ".", "--print"])?;
+    let restored = fs::read_to_string(id(&resumed, "native_path")?)?;
+    assert!(PLANTED.iter().filter(|planted| restored.contains(**planted)).count() >= 6, "Ben has it all");
+    ben.json(&["push", &session, "--private"])?;
+    ann.json(&["delete", SESSION, "--yes"])?;
+
+    assert_unreadable("the log", server.log()?.as_bytes());
+    assert!(search(&data)? >= 3, "database and packs are there");
+    server.kill()?;
+    search(&data)?;
+    let (sent, answered) = wire.bytes();
+    assert!(sent.len() > 10_000 && answered.len() > 10_000, "the wire was recorded");
+    assert_unreadable("requests", &sent);
+    assert_unreadable("responses", &answered);
+    Ok(())
+}
