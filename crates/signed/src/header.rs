@@ -201,7 +201,20 @@ impl Header {
             BundleKind::Snapshot => unaddressed,
             BundleKind::Device => true,
         };
-        if fits { Ok(self) } else { Err(Malformed::Field("bundle kind")) }
+        if !fits {
+            return Err(Malformed::Field("bundle kind"));
+        }
+        self.check_recipients()
+    }
+
+    /// Nobody is named twice, and nobody receives what is their own: that is what an own-wrap is for.
+    fn check_recipients(self) -> Result<Self, Malformed> {
+        let mut named: Vec<_> = self.recipients.iter().map(|one| (one.kind.as_str(), one.id.as_str())).collect();
+        named.sort_unstable();
+        let all = named.len();
+        named.dedup();
+        let own = self.recipients.iter().any(|one| one.kind == WrapKind::Own);
+        if own || named.len() < all { Err(Malformed::Field("recipients")) } else { Ok(self) }
     }
 }
 

@@ -28,6 +28,11 @@ impl Writer {
         writer
     }
 
+    /// Starts with room for `bytes`, so that a structure that holds secrets is never moved while it grows.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
     /// One field of bytes.
     ///
     /// # Panics

@@ -62,7 +62,10 @@ fn a_handoff_is_a_snapshot() -> Result<()> {
     restored(&story, &session)?;
     let resumed = story.ben.json(&["resume", &session, "--print"])?;
     let mut bens = fs::OpenOptions::new().append(true).open(id(&resumed, "native_path")?)?;
-    std::io::Write::write_all(&mut bens, b"{\"type\":\"custom-title\",\"customTitle\":\"bens\",\"sessionId\":\"x\"}\n")?;
+    std::io::Write::write_all(
+        &mut bens,
+        b"{\"type\":\"custom-title\",\"customTitle\":\"bens\",\"sessionId\":\"x\"}\n",
+    )?;
     story.ben.json(&["push", &session])?;
     assert!(!Path::new(&transcript(&story.ann.home())).exists());
     assert_eq!(story.ann.json(&["handoffs", "get", &handoff])?["status"], "claimed");
@@ -122,7 +125,10 @@ fn nobody_else_can_pull() -> Result<()> {
     let unknown = cy.run(&["pull-handoff", "hnd_00000000000000000000000000"])?;
     for stranger in [&cy, &story.ann] {
         let ran = stranger.run(&["pull-handoff", &handoff])?;
-        assert_eq!((ran.code, ran.stderr.replace(&handoff, "hnd_00000000000000000000000000")), (4, unknown.stderr.clone()));
+        assert_eq!(
+            (ran.code, ran.stderr.replace(&handoff, "hnd_00000000000000000000000000")),
+            (4, unknown.stderr.clone())
+        );
     }
     story.pull(&handoff).map(drop)
 }
@@ -146,7 +152,9 @@ fn a_title_cannot_reach_the_terminal_raw() -> Result<()> {
     let root = TempDir::new()?;
     let story = begin(&root)?;
     let mut session = fs::read(transcript(&story.ann.home()))?;
-    session.extend_from_slice(b"{\"type\":\"custom-title\",\"customTitle\":\"\\u001b]0;owned\\u0007\\u202etitle\",\"sessionId\":\"x\"}\n");
+    session.extend_from_slice(
+        b"{\"type\":\"custom-title\",\"customTitle\":\"\\u001b]0;owned\\u0007\\u202etitle\",\"sessionId\":\"x\"}\n",
+    );
     fs::write(transcript(&story.ann.home()), session)?;
     let handoff = story.hand_over(SESSION, &["--message", "\u{1b}[2Jgone\u{202e}"])?;
     let pulled = story.ben.run(&["pull-handoff", &handoff])?;

@@ -16,8 +16,15 @@ use crate::recorder::Recorder;
 
 const SESSION: &str = "60fd7404-3e8f-43d7-a6d0-56fe9768814d";
 /// In a prompt, a tool call's input and output, a path, a title, a remote, a branch.
-const PLANTED: [&str; 7] =
-    ["prompt-canary-1f", "input-canary-2e", "output-canary-3d", "path-canary-4c", "title-canary-5b", "remote-canary-6a", "branch-canary-79"];
+const PLANTED: [&str; 7] = [
+    "prompt-canary-1f",
+    "input-canary-2e",
+    "output-canary-3d",
+    "path-canary-4c",
+    "title-canary-5b",
+    "remote-canary-6a",
+    "branch-canary-79",
+];
 
 fn plant(person: &Person) -> Result<()> {
     person.record(&fixture("claude-code", "2.1.197"))?;
@@ -28,7 +35,8 @@ fn plant(person: &Person) -> Result<()> {
         .replace("hello-from-tool\\n", PLANTED[2])
         .replace("/home/coder/emms/sdk", &format!("/home/coder/{}", PLANTED[3]))
         .replace("\"gitBranch\":\"main\"", &format!("\"gitBranch\":\"{}\"", PLANTED[6]));
-    let title = format!("{{\"type\":\"custom-title\",\"customTitle\":\"{}\",\"sessionId\":\"{SESSION}\"}}\n", PLANTED[4]);
+    let title =
+        format!("{{\"type\":\"custom-title\",\"customTitle\":\"{}\",\"sessionId\":\"{SESSION}\"}}\n", PLANTED[4]);
     for planted in [PLANTED[0], PLANTED[1], PLANTED[2], PLANTED[3], PLANTED[6]] {
         assert!(text.contains(planted), "{planted} was not planted");
     }

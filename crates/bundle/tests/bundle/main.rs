@@ -1,0 +1,19 @@
+//! The crate from the outside: round trips, re-use, attacks and the vectors that every client reads.
+
+#[cfg(test)]
+mod envelope_attacks;
+#[cfg(test)]
+#[path = "../../../crypto/tests/vectors/file.rs"]
+mod file;
+#[cfg(test)]
+mod manifest_attacks;
+#[cfg(test)]
+mod pack_attacks;
+#[cfg(test)]
+mod reuse;
+#[cfg(test)]
+mod round_trip;
+#[cfg(test)]
+mod vectors;
+#[cfg(test)]
+mod world;
