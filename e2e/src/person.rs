@@ -102,6 +102,13 @@ pub fn fixture(tool: &str, version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/formats/fixtures").join(tool).join(version)
 }
 
+/// The folder that Claude Code keeps a directory's sessions in: every character but letters and digits becomes a dash.
+/// Longer paths than a test uses are cut; see `segue-formats`.
+pub fn claude_project(home: &Path, directory: &Path) -> PathBuf {
+    let plain = |symbol: char| if symbol.is_ascii_alphanumeric() { symbol } else { '-' };
+    home.join(".claude/projects").join(directory.display().to_string().chars().map(plain).collect::<String>())
+}
+
 /// Copies a folder and all in it.
 pub fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;

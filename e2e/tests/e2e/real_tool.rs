@@ -12,10 +12,9 @@ use anyhow::{Context as _, Result, ensure};
 use segue_e2e::{
     Claude, ModelStub,
     conversation::{self, Turn},
-    person::{Person, fixture},
+    person::{Person, claude_project, copy, fixture},
     story::{Story, id},
 };
-use segue_formats::claude_code::encode_directory;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -37,8 +36,8 @@ fn continued(person: &Person, cwd: &Path, native_id: &str) -> Result<Vec<Turn>> 
 /// Puts a recorded session where the tool finds it from this person's project directory.
 fn move_in(person: &Person, version: &str) -> Result<()> {
     person.record(&fixture("claude-code", version))?;
-    let projects = person.home().join(".claude/projects");
-    fs::rename(projects.join("-home-coder-emms-sdk"), projects.join(encode_directory(&person.work())))?;
+    let recorded = person.home().join(".claude/projects/-home-coder-emms-sdk");
+    fs::rename(recorded, claude_project(&person.home(), &person.work()))?;
     Ok(())
 }
 
@@ -153,7 +152,5 @@ fn record_now(person: &Person) -> Result<String> {
 }
 
 fn copy_sessions(from: &Person, to: &Person) -> Result<()> {
-    let source = from.home().join(".claude/projects").join(encode_directory(&from.work()));
-    let target = to.home().join(".claude/projects").join(encode_directory(&to.work()));
-    segue_e2e::person::copy(&source, &target)
+    copy(&claude_project(&from.home(), &from.work()), &claude_project(&to.home(), &to.work()))
 }

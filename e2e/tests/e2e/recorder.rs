@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 type Bytes = Arc<Mutex<Vec<u8>>>;
 
 /// A recording relay on a port of its own.
-pub struct Recorder {
+pub(crate) struct Recorder {
     url: String,
     sent: Bytes,
     answered: Bytes,
@@ -20,7 +20,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// Relays to the server at `url`.
-    pub fn start(url: &str) -> Result<Self> {
+    pub(crate) fn start(url: &str) -> Result<Self> {
         let target = url.strip_prefix("http://").context("not a plain http server")?.trim_end_matches('/').to_owned();
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let relay = Self {
@@ -42,12 +42,12 @@ impl Recorder {
     }
 
     /// Where clients connect.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// All that was sent and all that was answered so far.
-    pub fn bytes(&self) -> (Vec<u8>, Vec<u8>) {
+    pub(crate) fn bytes(&self) -> (Vec<u8>, Vec<u8>) {
         let copy = |bytes: &Bytes| bytes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         (copy(&self.sent), copy(&self.answered))
     }

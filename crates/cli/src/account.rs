@@ -1,0 +1,163 @@
+//! Who is signed in here: the account file with its keys and token, for its owner only (0600).
+
+use data_encoding::BASE64URL_NOPAD;
+use segue_crypto::{DeviceKey, UserRoot, root::EpochKeys};
+use segue_signed::SignedKeyCard;
+use serde::{Deserialize, Serialize};
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::{
+    error::{CliError, Exit, Result},
+    home::{self, Home},
+};
+
+const FILE: &str = "account.json";
+const PENDING: &str = "account.pending.json";
+
+/// The account file. Secrets are base64url; the file is 0600 in a 0700 folder.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Account {
+    /// Version of this file.
+    pub v: u32,
+    /// The server, without path.
+    pub server: Url,
+    /// `usr_…`
+    pub user_id: String,
+    /// One's address.
+    pub email: String,
+    /// `dev_…`
+    pub device_id: String,
+    /// Epoch of the keys below.
+    pub epoch: u32,
+    token: String,
+    root: String,
+    device_key: String,
+    key_card: String,
+}
+
+/// What a new account is made of.
+pub struct NewAccount<'a> {
+    /// The server, without path.
+    pub server: &'a Url,
+    /// One's address.
+    pub email: &'a str,
+    /// The device token, which only this device and the server's hash know.
+    pub token: &'a [u8; 32],
+    /// The user root.
+    pub root: &'a UserRoot,
+    /// This device's key.
+    pub device_key: &'a DeviceKey,
+    /// The first card of the chain.
+    pub key_card: &'a SignedKeyCard,
+}
+
+impl Account {
+    /// An account from its parts.
+    pub fn new(parts: &NewAccount<'_>) -> Self {
+        let card = &parts.key_card.card;
+        Self {
+            v: 1,
+            server: parts.server.clone(),
+            user_id: card.user_id.clone(),
+            email: parts.email.to_owned(),
+            device_id: card.devices.first().map(|device| device.id.clone()).unwrap_or_default(),
+            epoch: card.epoch,
+            token: BASE64URL_NOPAD.encode(parts.token),
+            root: BASE64URL_NOPAD.encode(parts.root.expose()),
+            device_key: BASE64URL_NOPAD.encode(parts.device_key.expose()),
+            key_card: BASE64URL_NOPAD.encode(&parts.key_card.encode()),
+        }
+    }
+
+    /// The account that is signed in here.
+    ///
+    /// # Errors
+    /// [`Exit::NotSignedIn`] when there is none.
+    pub fn load(home: &Home) -> Result<Self> {
+        Self::find(home)?.ok_or_else(|| {
+            CliError::new(Exit::NotSignedIn, "not_signed_in", "nobody is signed in here")
+                .hint("Join a server first: segue join LINK")
+        })
+    }
+
+    /// The account that is signed in here, if any.
+    pub fn find(home: &Home) -> Result<Option<Self>> {
+        home::read_json(&home.path(FILE))
+    }
+
+    /// Stores the account; on return it is on disk.
+    pub fn save(&self, home: &Home) -> Result<()> {
+        home::write_json(&home.path(FILE), self)
+    }
+
+    /// The bearer token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// This device's signing key.
+    pub fn device_key(&self) -> Result<DeviceKey> {
+        Ok(DeviceKey::from_bytes(&*secret(&self.device_key)?))
+    }
+
+    /// The keys of the current epoch.
+    pub fn keys(&self) -> Result<EpochKeys> {
+        Ok(UserRoot::from_bytes(*secret(&self.root)?).epoch(self.epoch))
+    }
+
+    /// One's own signed key card.
+    pub fn key_card(&self) -> Result<SignedKeyCard> {
+        let bytes = BASE64URL_NOPAD.decode(self.key_card.as_bytes()).map_err(|_| damaged())?;
+        SignedKeyCard::parse(&bytes).map_err(|_| damaged())
+    }
+}
+
+fn secret(text: &str) -> Result<Zeroizing<[u8; 32]>> {
+    let bytes = Zeroizing::new(BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| damaged())?);
+    <[u8; 32]>::try_from(bytes.as_slice()).map(Zeroizing::new).map_err(|_| damaged())
+}
+
+fn damaged() -> CliError {
+    CliError::new(Exit::Error, "account_damaged", "the account file is damaged")
+        .hint("Restore account.json from a backup of the client's folder (segue doctor says where it is).")
+}
+
+/// A join that was begun: written before the server hears of it, so that a join cut short can be repeated with the same
+/// keys and gets the same answer.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct PendingJoin {
+    /// SHA-256 of the invite's token: the same link finds it again.
+    pub invite_hash: String,
+    /// The account as it will be.
+    pub account: Account,
+    /// The recovery code, until it was shown.
+    pub recovery_code: String,
+    /// The user root, sealed under it.
+    pub recovery_root: String,
+    /// SHA-256 of the code's proof.
+    pub recovery_auth_hash: String,
+    /// One's name.
+    pub name: String,
+    /// This device's name.
+    pub device_name: String,
+}
+
+impl PendingJoin {
+    /// A join that was begun with the same link.
+    pub fn find(home: &Home, invite_hash: &str) -> Result<Option<Self>> {
+        let pending = home::read_json::<Self>(&home.path(PENDING))?;
+        Ok(pending.filter(|pending| pending.invite_hash == invite_hash))
+    }
+
+    /// Stores it; on return it is on disk.
+    pub fn save(&self, home: &Home) -> Result<()> {
+        home::write_json(&home.path(PENDING), self)
+    }
+
+    /// The join is complete and its recovery code was shown.
+    pub fn finish(home: &Home) -> Result<()> {
+        let path = home.path(PENDING);
+        std::fs::remove_file(&path).map_err(|error| CliError::file("remove", &path, &error))
+    }
+}

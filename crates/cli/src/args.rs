@@ -1,0 +1,214 @@
+//! Every command, its options and its help.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand, error::ErrorKind};
+
+/// Hands a live AI coding session to a teammate: sealed on this machine, resumed in the real tool on theirs.
+#[derive(Debug, Parser)]
+#[command(name = "segue", version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Arguments {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Global {
+    /// Print one JSON object instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print only what was asked for, no progress and no notices
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Answer every question with yes
+    #[arg(long, short, global = true)]
+    pub yes: bool,
+    /// Never ask; fail where an answer is needed
+    #[arg(long, global = true)]
+    pub no_input: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Join a server with an invite link; makes this device's keys
+    Join(Join),
+    /// Invite somebody; prints the link to give them
+    Invite(Invite),
+    /// List the sessions on this machine
+    List(List),
+    /// Show one session
+    Show(Show),
+    /// Seal a session and store it on the server
+    Push(Push),
+    /// Hand a session to somebody, as it is now
+    Handoff(Handoff),
+    /// Look at handoffs
+    #[command(subcommand)]
+    Handoffs(Handoffs),
+    /// Claim a handoff and bring its session to this machine
+    #[command(visible_alias = "claim")]
+    PullHandoff(PullHandoff),
+    /// Continue a session in its tool
+    Resume(Resume),
+    /// Delete a session from the server; copies that were handed over stay
+    Delete(Delete),
+    /// Show who is signed in here
+    Whoami,
+    /// Check this installation and the way to the server
+    Doctor,
+}
+
+/// Join a server.
+#[derive(Debug, Args)]
+pub struct Join {
+    /// The invite link; read from standard input or SEGUE_JOIN_LINK when left out
+    pub link: Option<String>,
+    /// Your e-mail address; needed with the owner link, which names none
+    #[arg(long)]
+    pub email: Option<String>,
+    /// Your name, as others will see it
+    #[arg(long)]
+    pub name: Option<String>,
+    /// What to call this device
+    #[arg(long)]
+    pub device: Option<String>,
+}
+
+/// Invite somebody.
+#[derive(Debug, Args)]
+pub struct Invite {
+    /// Whom to invite
+    pub email: String,
+    /// Vouch that the address is theirs, so that handoffs to it reach them (owners only; recorded)
+    #[arg(long)]
+    pub vouch: bool,
+}
+
+/// List sessions.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Sessions of the current directory only
+    #[arg(long)]
+    pub here: bool,
+    /// At most so many, newest first
+    #[arg(long, default_value_t = 20)]
+    pub limit: usize,
+}
+
+/// Show one session.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// Session, handoff or the tool's own session id, or the beginning of one; the newest here when left out
+    pub session: Option<String>,
+    /// How many of the last messages to show
+    #[arg(long, default_value_t = 6)]
+    pub messages: usize,
+}
+
+/// Push a session.
+#[derive(Debug, Args)]
+pub struct Push {
+    /// Session id, or the beginning of one; the newest in the current directory when left out
+    pub session: Option<String>,
+    /// Tell the server nothing about the session: no title, no remote, no counts
+    #[arg(long)]
+    pub private: bool,
+}
+
+/// Hand a session over.
+#[derive(Debug, Args)]
+pub struct Handoff {
+    /// Session id, or the beginning of one; the newest in the current directory when left out
+    pub session: Option<String>,
+    /// The recipient's e-mail address
+    #[arg(long, value_name = "EMAIL", required_unless_present = "to_user_id", conflicts_with = "to_user_id")]
+    pub to: Option<String>,
+    /// The recipient's user id
+    #[arg(long, value_name = "USER")]
+    pub to_user_id: Option<String>,
+    /// What to tell them, at most 2000 characters; the server can read it
+    #[arg(long, short, default_value = "", hide_default_value = true)]
+    pub message: String,
+    /// How long they may claim it; 168 when left out, at most what the plan allows
+    #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub expires_hours: Option<u32>,
+    /// Tell the server nothing about the session; refuses a message, which the server could read
+    #[arg(long, conflicts_with = "message")]
+    pub private: bool,
+}
+
+/// Look at handoffs.
+#[derive(Debug, Subcommand)]
+pub enum Handoffs {
+    /// Handoffs to you
+    Inbox(Page),
+    /// Handoffs from you
+    Sent(Page),
+    /// One handoff: where it stands, its card, message and summary
+    Get {
+        /// The handoff's id
+        handoff: String,
+    },
+}
+
+/// One page of a list.
+#[derive(Debug, Args)]
+pub struct Page {
+    /// Where to begin: the `next` of the page before
+    #[arg(long)]
+    pub cursor: Option<String>,
+}
+
+/// Claim a handoff.
+#[derive(Debug, Args)]
+pub struct PullHandoff {
+    /// The handoff's id
+    pub handoff: String,
+}
+
+/// Continue a session.
+#[derive(Debug, Args)]
+pub struct Resume {
+    /// Session, handoff or the tool's own session id, or the beginning of one
+    pub session: String,
+    /// The tool to continue in; the session's own when left out
+    #[arg(long = "in", value_name = "TOOL")]
+    pub tool: Option<String>,
+    /// The directory to continue in
+    #[arg(long, value_name = "PATH")]
+    pub project: Option<PathBuf>,
+    /// Write the session and print the command instead of starting the tool
+    #[arg(long)]
+    pub print: bool,
+}
+
+/// Delete a session from the server.
+#[derive(Debug, Args)]
+pub struct Delete {
+    /// Session id, or the beginning of one
+    pub session: String,
+}
+
+/// Prints clap's own answer: help and version on standard output with code 0, mistakes on standard error with code 2.
+pub fn refuse(error: &clap::Error) -> ExitCode {
+    let wanted = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    // A closed pipe (`segue --help | head`) is no failure of ours.
+    drop(error.print());
+    if wanted { ExitCode::SUCCESS } else { ExitCode::from(2) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

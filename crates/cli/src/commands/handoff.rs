@@ -1,0 +1,122 @@
+//! `segue handoff`: hands a session to somebody, as it is now (SPEC T1–T3).
+
+use segue_api::handoffs::{RecipientKey as Listed, Reservation, Reserve};
+use segue_crypto::RecipientKey;
+use segue_domain::limits::MESSAGE_CHARS_MAX;
+use segue_signed::{BundleKind, SignedKeyCard, WrapKind};
+use serde_json::json;
+
+use super::{list::day, push::prepare};
+use crate::{
+    account::Account,
+    args, contacts, environment,
+    error::{CliError, Exit, Result},
+    home::Home,
+    library::{Head, Library},
+    output::Output,
+    remote::Remote,
+    resolve::resolve,
+    untrusted::Untrusted,
+    upload::{Purpose, Uploader, body},
+};
+
+/// How often a handoff is sealed again when the recipient's keys change meanwhile.
+const SEALS_MAX: u32 = 3;
+
+/// Hands over.
+pub(super) fn run(options: &args::Handoff, output: &Output) -> Result<()> {
+    if options.message.chars().count() > MESSAGE_CHARS_MAX {
+        return Err(CliError::usage(format!("the message is longer than {MESSAGE_CHARS_MAX} characters"))
+            .hint("Shorten it, or say it in the session itself."));
+    }
+    let home = Home::find()?;
+    let account = Account::load(&home)?;
+    let (library, tools) = (Library::new(&home), environment::tools()?);
+    let chosen = resolve(&library, &tools, options.session.as_deref())?;
+    let remote = Remote::signed_in(&account)?;
+    let uploader = Uploader { home: &home, account: &account, remote: &remote, library: &library, output };
+    let mut session = prepare(&uploader, &tools, chosen)?;
+    let pushed = uploader.push(&mut session.record, &session.capture, options.private)?;
+    let (record, capture) = (&session.record, &session.capture);
+    let head = record.head.as_ref().ok_or_else(|| CliError::new(Exit::Error, "push", "the session was not pushed"))?;
+
+    let mut attempt = 1;
+    loop {
+        let reservation = reserve(&remote, &record.session_id, options)?;
+        let recipient = listed(&reservation, options)?;
+        let key = recipient_key(&home, output, recipient)?;
+        let purpose = purpose(&reservation, head, capture.card(options.private), &options.message)?;
+        let sealed = uploader.seal(record, capture, &pushed.contents, purpose, &[key], false)?;
+        match remote.create_handoff(&body(&sealed)) {
+            Err(error) if error.code == "stale_key" && attempt < SEALS_MAX => attempt += 1,
+            created => return report(&created?, &record.session_id, recipient, output),
+        }
+    }
+}
+
+fn reserve(remote: &Remote, session_id: &str, options: &args::Handoff) -> Result<Reservation> {
+    remote.reserve(&Reserve {
+        session_id: session_id.to_owned(),
+        to_email: options.to.as_ref().map(|email| email.trim().to_owned()),
+        to_user_id: options.to_user_id.clone(),
+        to_team_id: None,
+        expires_in_hours: options.expires_hours,
+    })
+}
+
+/// The one recipient, who must be the one that was asked for.
+fn listed<'a>(reservation: &'a Reservation, options: &args::Handoff) -> Result<&'a Listed> {
+    let [recipient] = reservation.recipients.as_slice() else {
+        return Err(CliError::verification("the server names another number of recipients than one"));
+    };
+    let same_email = options.to.as_ref().is_none_or(|email| email.trim().eq_ignore_ascii_case(&recipient.email));
+    let same_user = options.to_user_id.as_ref().is_none_or(|user| *user == recipient.user_id);
+    if same_email && same_user {
+        return Ok(recipient);
+    }
+    Err(CliError::verification(format!("the server names {} as the recipient", Untrusted(&recipient.email)))
+        .hint("Nothing was handed over. Tell whoever runs the server."))
+}
+
+fn recipient_key(home: &Home, output: &Output, recipient: &Listed) -> Result<RecipientKey> {
+    let signed = SignedKeyCard::parse(&recipient.key_card.0)
+        .map_err(|error| CliError::verification(format!("the recipient's key card is not one: {error}")))?;
+    contacts::meet(home, output, &recipient.email, &signed)?;
+    if signed.card.user_id != recipient.user_id {
+        return Err(CliError::verification("the recipient's key card belongs to another account"));
+    }
+    Ok(RecipientKey {
+        kind: WrapKind::User,
+        id: signed.card.user_id,
+        public_key: signed.card.encryption_key,
+        epoch: signed.card.epoch,
+    })
+}
+
+fn purpose(reservation: &Reservation, head: &Head, card: segue_signed::Card, message: &str) -> Result<Purpose> {
+    let not_after = u64::try_from(reservation.not_after)
+        .map_err(|_| CliError::verification("the server grants an end before 1970"))?;
+    Ok(Purpose {
+        kind: BundleKind::Handoff,
+        handoff_id: reservation.handoff_id.clone(),
+        seq: head.seq,
+        parent: Some(head.hash()?),
+        card,
+        message: message.to_owned(),
+        not_after,
+    })
+}
+
+fn report(created: &segue_api::handoffs::Handoff, session_id: &str, recipient: &Listed, output: &Output) -> Result<()> {
+    let who = Untrusted(&recipient.email);
+    let text = format!(
+        "Handed {session_id} to {who}.\nThey have until {}. Tell them:\n\n  segue pull-handoff {}",
+        day(created.expires_at),
+        Untrusted(&created.handoff_id),
+    );
+    let value = json!({
+        "handoff_id": created.handoff_id, "session_id": session_id, "status": created.status,
+        "to": recipient.email, "expires_at": created.expires_at,
+    });
+    output.answer(text, value)
+}

@@ -1,0 +1,122 @@
+//! `segue handoffs`: looks at handoffs to and from oneself.
+
+use std::fmt::Write as _;
+
+use segue_api::handoffs::{Handoff, Role};
+use segue_domain::HandoffId;
+use serde_json::{Value, json};
+
+use super::list::day;
+use crate::{
+    account::Account,
+    args::Handoffs,
+    download,
+    error::{CliError, Result},
+    home::Home,
+    output::Output,
+    remote::Remote,
+    untrusted::Untrusted,
+};
+
+/// Looks.
+pub(super) fn run(options: Handoffs, output: &Output) -> Result<()> {
+    let home = Home::find()?;
+    let account = Account::load(&home)?;
+    let remote = Remote::signed_in(&account)?;
+    match options {
+        Handoffs::Inbox(page) => list(&remote, "inbox", page.cursor.as_deref(), output),
+        Handoffs::Sent(page) => list(&remote, "sent", page.cursor.as_deref(), output),
+        Handoffs::Get { handoff } => get(&home, &account, &remote, &handoff, output),
+    }
+}
+
+fn list(remote: &Remote, which: &str, cursor: Option<&str>, output: &Output) -> Result<()> {
+    let page = remote.handoffs(which, cursor)?;
+    let value = json!({"handoffs": page.handoffs.iter().map(to_json).collect::<Vec<_>>(), "next": page.next});
+    let mut text = String::new();
+    for handoff in &page.handoffs {
+        let (preposition, other) =
+            if which == "inbox" { ("from", &handoff.sender) } else { ("to", &handoff.recipient) };
+        let line = format!(
+            "{}  {}  {:8}  {preposition} {}  {}",
+            handoff.handoff_id,
+            day(handoff.created_at),
+            Untrusted(&handoff.status),
+            Untrusted(&other.email).short(40),
+            Untrusted(&handoff.card.title).short(48),
+        );
+        // Writing to a String cannot fail.
+        writeln!(text, "{}", line.trim_end()).unwrap_or_default();
+    }
+    if let Some(next) = &page.next {
+        writeln!(text, "More: segue handoffs {which} --cursor {}", Untrusted(next)).unwrap_or_default();
+    }
+    let empty = if which == "inbox" { "No handoffs to you." } else { "No handoffs from you." };
+    output.answer(if text.is_empty() { empty } else { text.trim_end() }, value)
+}
+
+fn get(home: &Home, account: &Account, remote: &Remote, id: &str, output: &Output) -> Result<()> {
+    let id = parse_id(id)?;
+    let handoff = remote.handoff(id)?;
+    let mut value = to_json(&handoff);
+    let mut text = describe(&handoff);
+    if handoff.status == "pending" && handoff.role != Role::Sender {
+        // The card is the server's copy of what the sender signed: shown as true only after it was verified.
+        let verified = download::verify_handoff(home, account, remote, id, output, false)?;
+        if let Some(summary) = verified.preview()? {
+            value["summary"] = summary.clone();
+            text.push_str(&super::show::summarise(&summary));
+        }
+        write!(text, "\n\nTake it with: segue pull-handoff {id}").unwrap_or_default();
+    }
+    output.answer(text, value)
+}
+
+/// Reads a handoff's id.
+pub(super) fn parse_id(text: &str) -> Result<HandoffId> {
+    text.trim().parse().map_err(|_| {
+        CliError::not_found(format!("{} is not a handoff", Untrusted(text)))
+            .hint("A handoff's id looks like hnd_0123…; see segue handoffs inbox.")
+    })
+}
+
+fn describe(handoff: &Handoff) -> String {
+    let card = &handoff.card;
+    let mut text = format!(
+        "{}  {}\nfrom      {} <{}>\nto        {} <{}>\ncreated   {}\nends      {}",
+        handoff.handoff_id,
+        Untrusted(&handoff.status),
+        Untrusted(&handoff.sender.name),
+        Untrusted(&handoff.sender.email),
+        Untrusted(&handoff.recipient.name),
+        Untrusted(&handoff.recipient.email),
+        day(handoff.created_at),
+        day(handoff.expires_at),
+    );
+    let counts = format!("{} messages, {} tool calls", card.user_messages + card.assistant_messages, card.tool_calls);
+    let facts = [
+        ("title", &card.title),
+        ("tool", &card.tool),
+        ("model", &card.model),
+        ("git", &card.git_remote),
+        ("branch", &card.git_branch),
+        ("size", &counts),
+    ];
+    for (name, fact) in facts {
+        if !card.tool.is_empty() && !fact.is_empty() {
+            write!(text, "\n{name:8}  {}", Untrusted(fact)).unwrap_or_default();
+        }
+    }
+    if card.tool.is_empty() {
+        text.push_str("\nprivate   its sender tells the server nothing about it");
+    }
+    if !handoff.message.is_empty() {
+        write!(text, "\n\n{}", Untrusted(&handoff.message).paragraphs("  ")).unwrap_or_default();
+    }
+    text
+}
+
+fn to_json(handoff: &Handoff) -> Value {
+    // The API's own shape; serialising it cannot fail.
+    serde_json::to_value(handoff).unwrap_or_default()
+}

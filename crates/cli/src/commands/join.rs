@@ -1,0 +1,194 @@
+//! `segue join`: makes this device's keys and joins a server (SPEC A1).
+//!
+//! Keys and tokens are made and stored here before the server hears of them, so that a join that is cut short at any
+//! point can be repeated with the same link.
+
+use std::io::{IsTerminal as _, Read as _};
+
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use segue_api::account::{Invitation, Join, OpenInvite};
+use segue_crypto::{DeviceKey, RecoveryCode, UserRoot, fingerprint::fingerprint};
+use segue_domain::{Clock as _, DeviceId};
+use segue_signed::{Device, DeviceKind, KeyCard, sha256};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::{
+    account::{Account, NewAccount, PendingJoin},
+    args,
+    environment::{self, SystemClock, random},
+    error::{CliError, Exit, Result},
+    home::Home,
+    link::JoinLink,
+    output::Output,
+    remote::Remote,
+    untrusted::Untrusted,
+};
+
+/// Longest link that is read from standard input, in bytes.
+const LINK_BYTES_MAX: u64 = 4_096;
+/// Epoch of the first keys.
+const FIRST_EPOCH: u32 = 1;
+
+/// Joins.
+pub(super) fn run(options: &args::Join, output: &Output) -> Result<()> {
+    let home = Home::find()?;
+    if let Some(account) = Account::find(&home)? {
+        let message = format!("{} is already signed in here at {}", Untrusted(&account.email), account.server);
+        return Err(CliError::new(Exit::Conflict, "already_joined", message)
+            .hint("To join another server as well, set SEGUE_HOME to another folder."));
+    }
+    let link = JoinLink::parse(&read_link(options.link.as_deref(), output)?)?;
+    let remote = Remote::anonymous(&link.server)?;
+    let invite_hash = HEXLOWER.encode(&sha256(&*link.token));
+    let pending = if let Some(pending) = PendingJoin::find(&home, &invite_hash)? {
+        pending
+    } else {
+        let pending = begin(options, &link, &remote, invite_hash, output)?;
+        pending.save(&home)?;
+        pending
+    };
+    let account = remote.join(&request(&pending, &link)?)?;
+    pending.account.save(&home)?;
+    report(&pending, &account, output)?;
+    PendingJoin::finish(&home)
+}
+
+/// The link from the command line, the environment or standard input.
+fn read_link(argument: Option<&str>, output: &Output) -> Result<String> {
+    if let Some(link) = argument.filter(|link| *link != "-") {
+        return Ok(link.to_owned());
+    }
+    if let Ok(link) = std::env::var("SEGUE_JOIN_LINK") {
+        return Ok(link);
+    }
+    if std::io::stdin().is_terminal() {
+        return output.ask("Invite link", "Give the link as an argument, in SEGUE_JOIN_LINK or on standard input.");
+    }
+    let mut link = String::new();
+    let read = std::io::stdin().take(LINK_BYTES_MAX).read_to_string(&mut link);
+    read.map_err(|error| CliError::usage(format!("the link cannot be read: {error}")))?;
+    Ok(link)
+}
+
+/// Asks the server what the invite is for, and makes everything that is made here.
+fn begin(
+    options: &args::Join,
+    link: &JoinLink,
+    remote: &Remote,
+    invite_hash: String,
+    output: &Output,
+) -> Result<PendingJoin> {
+    let invitation =
+        remote.open_invite(&OpenInvite { token: link.token.to_vec().into() }).map_err(|error| match error.exit {
+            Exit::NotFound => {
+                CliError::new(Exit::Gone, "invite_gone", "this invite was used, has expired or never was")
+                    .hint("Ask for a new one.")
+            }
+            _ => error,
+        })?;
+    let email = choose_email(options, &invitation, output)?;
+    let local_part = email.split('@').next().unwrap_or_default();
+    let name = options.name.clone().unwrap_or_else(|| local_part.to_owned());
+    let device_name = options.device.clone().unwrap_or_else(environment::device_name);
+    let mut rng = environment::rng()?;
+    let (root, device_key) = (UserRoot::generate(&mut rng), DeviceKey::generate(&mut rng));
+    let keys = root.epoch(FIRST_EPOCH);
+    let now = SystemClock.now().as_wire();
+    let card = KeyCard {
+        user_id: invitation.user_id,
+        seq: 1,
+        previous: None,
+        identity_key: keys.identity.public(),
+        encryption_key: keys.encryption.public(),
+        epoch: FIRST_EPOCH,
+        devices: vec![Device {
+            id: DeviceId::from_bytes(random()?).to_string(),
+            key: device_key.public(),
+            kind: DeviceKind::Full,
+            added_at: now,
+            revoked_at: None,
+        }],
+        keyring_version: 0,
+        keyring_hash: None,
+        created_at: now,
+    };
+    let key_card = keys.identity.sign_card(card);
+    let token = Zeroizing::new(random::<32>()?);
+    let account = Account::new(&NewAccount {
+        server: &link.server,
+        email: &email,
+        token: &token,
+        root: &root,
+        device_key: &device_key,
+        key_card: &key_card,
+    });
+    let code = RecoveryCode::generate(&mut rng);
+    let sealed = code.seal_root(&mut rng, &account.user_id, FIRST_EPOCH, &root);
+    Ok(PendingJoin {
+        invite_hash,
+        account,
+        recovery_code: code.expose().to_string(),
+        recovery_root: BASE64URL_NOPAD.encode(&sealed),
+        recovery_auth_hash: BASE64URL_NOPAD.encode(&code.recover_auth_hash()),
+        name,
+        device_name,
+    })
+}
+
+fn choose_email(options: &args::Join, invitation: &Invitation, output: &Output) -> Result<String> {
+    match (&invitation.email, &options.email) {
+        (Some(invited), Some(given)) if !invited.eq_ignore_ascii_case(given) => {
+            Err(CliError::usage(format!("this invite is for {}", Untrusted(invited)))
+                .hint("Leave --email out, or ask for an invite to your other address."))
+        }
+        (Some(invited), _) => Ok(invited.clone()),
+        (None, Some(given)) => Ok(given.clone()),
+        (None, None) => output.ask("Your e-mail address", "Give it with --email."),
+    }
+}
+
+fn request(pending: &PendingJoin, link: &JoinLink) -> Result<Join> {
+    let account = &pending.account;
+    Ok(Join {
+        token: link.token.to_vec().into(),
+        email: account.email.clone(),
+        name: pending.name.clone(),
+        key_card: account.key_card()?.encode().into(),
+        device_name: pending.device_name.clone(),
+        device_token_hash: sha256(&stored(account.token())?).to_vec().into(),
+        recovery_root: stored(&pending.recovery_root)?.into(),
+        recovery_auth_hash: stored(&pending.recovery_auth_hash)?.into(),
+    })
+}
+
+fn stored(text: &str) -> Result<Vec<u8>> {
+    BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| {
+        CliError::new(Exit::Error, "pending_damaged", "the unfinished join on this machine is damaged")
+            .hint("Remove account.pending.json from the client's folder and ask for a new invite.")
+    })
+}
+
+fn report(pending: &PendingJoin, joined: &segue_api::account::Account, output: &Output) -> Result<()> {
+    let account = &pending.account;
+    let recovery = &pending.recovery_code;
+    let shown = fingerprint(&account.user_id, &account.key_card()?.card.identity_key);
+    let verified = if joined.email_verified {
+        "Handoffs to this address reach you."
+    } else {
+        "Your address is not verified yet: handoffs to it do not reach you until an owner vouches for it."
+    };
+    let text = format!(
+        "Joined {} as {}.\n{verified}\n\nFingerprint    {shown}\nRecovery code  {recovery}\n\n\
+         Write the recovery code down and keep it off this machine. It is shown only now, and it is\n\
+         the only way back to your sessions if you lose this device.",
+        account.server,
+        Untrusted(&joined.email),
+    );
+    let value = json!({
+        "user_id": account.user_id, "device_id": account.device_id, "email": joined.email,
+        "email_verified": joined.email_verified, "server": account.server, "fingerprint": shown,
+        "recovery_code": recovery,
+    });
+    output.answer(text, value)
+}

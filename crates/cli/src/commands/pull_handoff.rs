@@ -1,0 +1,138 @@
+//! `segue pull-handoff`: claims a handoff, fetches, verifies and unpacks it (SPEC T6).
+//!
+//! Each step can be cut short and repeated: a won claim stays won, and the record is written last.
+
+use std::path::Path;
+
+use data_encoding::HEXLOWER;
+use segue_api::{
+    bundles::OwnWrap,
+    handoffs::{Claim, Role},
+};
+use segue_domain::{BundleId, HandoffId, SessionId};
+use segue_formats::Header;
+use segue_signed::Card;
+use serde_json::json;
+
+use super::handoffs::parse_id;
+use crate::{
+    account::Account,
+    args,
+    download::{self, VerifiedHandoff},
+    error::{CliError, Exit, Result},
+    home::Home,
+    library::{ClaimedFrom, Head, Library, Record},
+    output::Output,
+    remote::Remote,
+    untrusted::Untrusted,
+    upload::owner,
+};
+
+/// Pulls.
+pub(super) fn run(options: &args::PullHandoff, output: &Output) -> Result<()> {
+    let id = parse_id(&options.handoff)?;
+    let home = Home::find()?;
+    let account = Account::load(&home)?;
+    let (library, remote) = (Library::new(&home), Remote::signed_in(&account)?);
+    let handoff = remote.handoff(id)?;
+    if handoff.role == Role::Sender {
+        return Err(CliError::not_found("you sent this handoff; only its recipient can claim it")
+            .hint("See where it stands: segue handoffs get ID"));
+    }
+    let claimed = handoff.status == "claimed";
+    let verified = download::verify_handoff(&home, &account, &remote, id, output, claimed)?;
+    let session = claim(&account, &remote, id, &verified)?;
+    let _lock = library.lock(session)?;
+    let (content, known) = (library.content(session), library.find(session)?);
+    let record = match known {
+        Some(record) if content.is_dir() => record,
+        _ => {
+            let contents = download::fetch(&home, &remote, &verified.opened, &content, output)?;
+            library.save_manifest(session, &contents.manifest().encode(), &verified.envelope)?;
+            let record = record(session, id, &verified, &content)?;
+            library.save(&record)?;
+            record
+        }
+    };
+    say_what_the_card_hid(&verified.opened.verified().header().card, &record.header, output);
+    report(&record, &verified, output)
+}
+
+/// Claims, and stores the own-wrap that replaces the sender's.
+fn claim(account: &Account, remote: &Remote, id: HandoffId, verified: &VerifiedHandoff) -> Result<SessionId> {
+    let proof = verified.opened.claim_proof().to_vec();
+    let claimed = remote.claim(id, &Claim { claim_proof: proof.into() })?;
+    let bundle = BundleId::from_bytes(verified.opened.verified().header().bundle_id);
+    if claimed.bundle_id != bundle.to_string() {
+        return Err(CliError::verification("the server gave another bundle than the one that was verified"));
+    }
+    let keys = account.keys()?;
+    let own = verified.opened.own_wrap(owner(account, &keys));
+    remote.own_wrap(bundle, &OwnWrap { wrap: own.encode().into() })?;
+    claimed.session_id.parse().map_err(|_| {
+        CliError::new(Exit::Network, "answer", "the server's answer names no session").hint("See segue doctor.")
+    })
+}
+
+fn record(session: SessionId, id: HandoffId, verified: &VerifiedHandoff, content: &Path) -> Result<Record> {
+    let envelope = verified.opened.verified();
+    let header = envelope.header();
+    Ok(Record {
+        v: 1,
+        session_id: session.to_string(),
+        header: download::read_header(content)?,
+        native: None,
+        head: Some(Head { seq: header.seq, envelope_hash: HEXLOWER.encode(&envelope.hash()) }),
+        summary: verified.preview()?,
+        claimed: Some(ClaimedFrom {
+            handoff_id: id.to_string(),
+            parent_session_id: header.session_id.clone(),
+            sender_email: verified.sender_email.clone(),
+            author_id: header.author_id.clone(),
+        }),
+    })
+}
+
+/// The card is the sender's word; where the content says otherwise, so do we.
+fn say_what_the_card_hid(card: &Card, header: &Header, output: &Output) {
+    if card.is_private() {
+        return;
+    }
+    let title = header.title.as_deref().unwrap_or(&card.title);
+    let model = header.model.as_deref().unwrap_or_default();
+    for (what, said, is) in [
+        ("tool", card.tool.as_str(), header.tool.as_str()),
+        ("title", &card.title, title),
+        ("model", &card.model, model),
+    ] {
+        // The card's text may be cut.
+        if !is.starts_with(said) || (said.is_empty() != is.is_empty()) {
+            output.warn(format!(
+                "Warning: the sender announced the {what} as {:?}; in the session it is {:?}.",
+                Untrusted(said).to_string(),
+                Untrusted(is).to_string()
+            ));
+        }
+    }
+}
+
+fn report(record: &Record, verified: &VerifiedHandoff, output: &Output) -> Result<()> {
+    let header = verified.opened.verified().header();
+    let title = record.header.title.as_deref().unwrap_or("a session without title");
+    let text = format!(
+        "Pulled {} from {}: {}\n{} messages, {} tool calls; verified.\n\nContinue it: segue resume {} --in {}",
+        record.session_id,
+        Untrusted(&verified.sender_email),
+        Untrusted(title).short(80),
+        record.header.counts.user_messages + record.header.counts.assistant_messages,
+        record.header.counts.tool_calls,
+        record.session_id,
+        record.header.tool.as_str(),
+    );
+    let value = json!({
+        "session_id": record.session_id, "handoff_id": header.handoff_id, "parent_session_id": header.session_id,
+        "sender": verified.sender_email, "author_id": header.author_id, "tool": record.header.tool.as_str(),
+        "native_id": record.header.native_id, "title": record.header.title,
+    });
+    output.answer(text, value)
+}

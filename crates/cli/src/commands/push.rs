@@ -1,0 +1,104 @@
+//! `segue push`: seals a session and stores it on the server, for oneself.
+
+use segue_domain::SessionId;
+use segue_formats::Env;
+use serde_json::json;
+
+use crate::{
+    account::Account,
+    args,
+    capture::Capture,
+    environment::{self, random},
+    error::{CliError, Result},
+    home::Home,
+    library::{Library, Native, Record},
+    output::Output,
+    remote::Remote,
+    resolve::{Chosen, resolve},
+    upload::{Uploader, previous},
+};
+
+/// Pushes.
+pub(super) fn run(options: &args::Push, output: &Output) -> Result<()> {
+    let home = Home::find()?;
+    let account = Account::load(&home)?;
+    let (library, tools) = (Library::new(&home), environment::tools()?);
+    let chosen = resolve(&library, &tools, options.session.as_deref())?;
+    let remote = Remote::signed_in(&account)?;
+    let uploader = Uploader { home: &home, account: &account, remote: &remote, library: &library, output };
+    let mut session = prepare(&uploader, &tools, chosen)?;
+    let pushed = uploader.push(&mut session.record, &session.capture, options.private)?;
+    let id = &session.record.session_id;
+    let seq = session.record.head.as_ref().map_or(0, |head| head.seq);
+    let sent = pushed.plan.new_pack_bytes;
+    let text = if pushed.unchanged {
+        format!("{id} is on the server as it is here.")
+    } else {
+        format!("Pushed {id}: {} of {} sent.", size(sent), size(session.capture.bytes()))
+    };
+    let value = json!({
+        "session_id": id, "seq": seq, "unchanged": pushed.unchanged, "bytes": session.capture.bytes(),
+        "bytes_sent": if pushed.unchanged { 0 } else { sent },
+    });
+    output.answer(text, value)
+}
+
+/// A session that is ready to be pushed, locked against other commands.
+pub(super) struct Prepared {
+    pub(super) record: Record,
+    pub(super) capture: Capture,
+    _lock: std::fs::File,
+}
+
+/// Captures a session and gives it an id, which is stored before the server hears of it.
+pub(super) fn prepare(uploader: &Uploader<'_>, tools: &Env, chosen: Chosen) -> Result<Prepared> {
+    let library = uploader.library;
+    let Chosen { record, found } = chosen;
+    let id = match &record {
+        Some(record) => record.session_id()?,
+        None => SessionId::from_bytes(random()?),
+    };
+    let lock = library.lock(id)?;
+    // Read again behind the lock: another command may have pushed meanwhile.
+    let record = library.find(id)?.or(record);
+    let capture = match (&found, &record) {
+        (Some(found), _) => Capture::from_tool(uploader.home, tools, found, uploader.output)?,
+        (None, Some(record)) if record.claimed.is_some() => {
+            let card = previous(library, id).map(|(_, envelope)| envelope.envelope.header.card);
+            Capture::from_content(library, record, card.as_ref())?
+        }
+        _ => return Err(CliError::not_found("the tool no longer has this session").hint("See segue list.")),
+    };
+    let record = match (record, found) {
+        (Some(record), _) => record,
+        (None, found) => {
+            let record = first_record(id, &capture, found);
+            library.save(&record)?;
+            record
+        }
+    };
+    Ok(Prepared { record, capture, _lock: lock })
+}
+
+fn first_record(id: SessionId, capture: &Capture, found: Option<segue_formats::Found>) -> Record {
+    let native =
+        found.map(|found| Native { id: found.native_id, cwd: found.cwd.unwrap_or_default(), path: found.path });
+    Record {
+        v: 1,
+        session_id: id.to_string(),
+        header: capture.header.clone(),
+        native,
+        head: None,
+        summary: None,
+        claimed: None,
+    }
+}
+
+/// A size for a person.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{} KiB", bytes >> 10),
+        _ => format!("{}.{} MiB", bytes >> 20, (bytes >> 10 & 1023) * 10 / 1024),
+    }
+}

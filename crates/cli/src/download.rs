@@ -1,0 +1,158 @@
+//! A session on its way in: everything is verified before it is claimed, and again before it is put in place.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+};
+
+use segue_bundle::{
+    Contents, Expected, OpenedBundle, PackSource, ReadSeek, Reader, open::VerifyError, unpack, verify_envelope,
+};
+use segue_domain::{BundleId, Clock as _, HandoffId, limits::MANIFEST_BYTES_MAX};
+use segue_formats::Header;
+use segue_signed::{BundleKind, SignedKeyCard, Wrap, WrapKind};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{
+    account::Account,
+    capture::HEADER_PATH,
+    contacts,
+    environment::{SystemClock, rng},
+    error::{CliError, Exit, Result},
+    home::Home,
+    output::Output,
+    progress::Progress,
+    remote::Remote,
+    upload::{causes, owner},
+};
+
+/// Longest neutral header that is read, in bytes.
+const HEADER_BYTES_MAX: u64 = 1024 * 1024;
+
+/// A handoff whose envelope is its sender's and whose wrap opens.
+pub struct VerifiedHandoff {
+    /// The bundle, opened as far as its manifest.
+    pub opened: OpenedBundle,
+    /// Who handed it over.
+    pub sender_email: String,
+    /// The signed envelope, as it was sent.
+    pub envelope: Vec<u8>,
+    sealed_preview: Option<Vec<u8>>,
+}
+
+impl VerifiedHandoff {
+    /// The sender's summary.
+    pub fn preview(&self) -> Result<Option<Value>> {
+        let Some(sealed) = &self.sealed_preview else { return Ok(None) };
+        let plain = self.opened.open_preview(sealed.clone()).map_err(|error| refused(&error))?;
+        Ok(serde_json::from_slice(&plain).ok())
+    }
+}
+
+/// Verifies a handoff in the protocol's order, up to the commit. Nothing is claimed.
+///
+/// # Errors
+/// Verification (exit 9); gone (exit 10) when it has expired by this machine's clock.
+pub fn verify_handoff(
+    home: &Home,
+    account: &Account,
+    remote: &Remote,
+    id: HandoffId,
+    output: &Output,
+    claimed: bool,
+) -> Result<VerifiedHandoff> {
+    let bundle = remote.handoff_bundle(id)?;
+    let card = SignedKeyCard::parse(&bundle.sender_card.0).map_err(|error| refused(&error))?;
+    contacts::meet(home, output, &bundle.sender_email, &card)?;
+    let wrap = bundle.wrap.ok_or_else(|| {
+        CliError::new(Exit::Conflict, "not_openable", "this handoff can no longer be opened")
+            .hint("It was claimed by somebody else, or has ended.")
+    })?;
+    let wrap = Wrap::parse(&wrap.0).map_err(|error| refused(&error))?;
+    let own = wrap.kind == WrapKind::Own;
+    let handoff_id = id.to_string();
+    let reader = if own { Reader::Holder } else { Reader::Recipient { kind: WrapKind::User, id: &account.user_id } };
+    let expected = Expected {
+        kind: BundleKind::Handoff,
+        handoff_id: &handoff_id,
+        session_id: None,
+        reader,
+        now: (!claimed).then(|| SystemClock.now().as_wire()),
+        seq_min: 0,
+        revision_min: 0,
+    };
+    let verified = verify_envelope(&bundle.envelope.0, &card.card, &expected).map_err(|error| match error {
+        VerifyError::Expired => CliError::new(Exit::Gone, "expired", "this handoff has expired")
+            .hint("Ask its sender to hand it over again. If that is wrong, check this machine's clock: segue doctor"),
+        error => refused(&error),
+    })?;
+    let keys = account.keys()?;
+    let opened =
+        if own { verified.unwrap_own(owner(account, &keys), &wrap) } else { verified.unwrap(&keys.encryption, &wrap) };
+    Ok(VerifiedHandoff {
+        opened: opened.map_err(|error| refused(&error))?,
+        sender_email: bundle.sender_email,
+        envelope: bundle.envelope.0,
+        sealed_preview: bundle.preview.map(|preview| preview.0),
+    })
+}
+
+/// Fetches a claimed bundle and puts its verified files at `destination`, all or nothing.
+pub fn fetch(
+    home: &Home,
+    remote: &Remote,
+    opened: &OpenedBundle,
+    destination: &Path,
+    output: &Output,
+) -> Result<Contents> {
+    let bundle = BundleId::from_bytes(opened.verified().header().bundle_id);
+    let sealed = remote.manifest(bundle, MANIFEST_BYTES_MAX as usize)?;
+    let contents = opened.open_manifest(sealed).map_err(|error| refused(&error))?;
+    let folder = home.temporary()?;
+    let progress = Progress::bytes(output, "fetching");
+    progress.expect(contents.packs().iter().map(|pack| pack.len).sum());
+    for (index, pack) in contents.packs().iter().enumerate() {
+        let file = folder.path().join(index.to_string());
+        remote.get_pack(bundle, pack, &file, |bytes| progress.advance(bytes))?;
+    }
+    remove_leftover(destination)?;
+    if let Some(parent) = destination.parent() {
+        crate::home::create_dir(parent)?;
+    }
+    unpack(&mut rng()?, &contents, &mut Spool(&folder), destination).map_err(|error| refused(&error))?;
+    Ok(contents)
+}
+
+/// A pull that was cut short between its last rename and its record left verified files, which are fetched again.
+fn remove_leftover(destination: &Path) -> Result<()> {
+    match fs::remove_dir_all(destination) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CliError::file("remove", destination, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// The fetched packs.
+struct Spool<'a>(&'a TempDir);
+
+impl PackSource for Spool<'_> {
+    fn open(&mut self, index: usize) -> io::Result<Box<dyn ReadSeek>> {
+        Ok(Box::new(File::open(self.0.path().join(index.to_string()))?))
+    }
+}
+
+/// The neutral header of unpacked files.
+pub fn read_header(content: &Path) -> Result<Header> {
+    let path = content.join(HEADER_PATH);
+    let failed = |error: &io::Error| CliError::file("read", &path, error);
+    let file = File::open(&path).map_err(|error| failed(&error))?;
+    serde_json::from_reader(io::Read::take(io::BufReader::new(file), HEADER_BYTES_MAX))
+        .map_err(|error| CliError::verification(format!("the session's header makes no sense: {error}")))
+}
+
+/// Something that must not be believed.
+fn refused(error: &dyn std::error::Error) -> CliError {
+    CliError::verification(format!("verification failed: {}", causes(error)))
+        .hint("Nothing was put in place. Tell the sender, and whoever runs the server.")
+}

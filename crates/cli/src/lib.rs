@@ -1,0 +1,31 @@
+//! The `segue` command line: holds keys, reads and writes native sessions, seals and opens bundles.
+//!
+//! * [`args`]: every command and its help. [`commands`]: one file each.
+//! * [`home`]: where the client keeps its own files. [`account`], [`contacts`], [`library`]: what they hold.
+//! * [`remote`]: the typed client of `segue-api`; the only module that knows the network.
+//! * [`capture`], [`upload`], [`download`]: a session on its way out and in.
+//! * [`output`], [`untrusted`], [`progress`], [`error`]: what a person sees.
+//!
+//! Nothing here is built before it is needed: `segue list` starts no runtime, loads no TLS and reads no account.
+//!
+//! To add a command: 1. a variant in [`args`]; 2. a file in [`commands`]; 3. a line in [`commands::run`]; 4. a test that
+//! runs the real program in `e2e`.
+
+pub mod account;
+pub mod args;
+pub mod capture;
+pub mod commands;
+pub mod contacts;
+pub mod download;
+pub mod environment;
+pub mod error;
+pub mod home;
+pub mod library;
+pub mod link;
+pub mod output;
+pub mod progress;
+pub mod remote;
+pub mod repository;
+pub mod resolve;
+pub mod untrusted;
+pub mod upload;

@@ -1,0 +1,115 @@
+//! What a command says: answers on standard output, everything else on standard error.
+
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal as _, Write},
+    process::ExitCode,
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    args::Global,
+    error::{CliError, Exit, Result},
+};
+
+/// Version of the JSON answers: a field may be added, none changes its meaning or goes away.
+const JSON_VERSION: u32 = 1;
+
+/// Where a command's words go.
+#[derive(Debug)]
+pub struct Output {
+    options: Global,
+}
+
+impl Output {
+    /// An output that follows the command line's options.
+    pub fn new(options: &Global) -> Self {
+        Self { options: *options }
+    }
+
+    /// The answer: `text` for a person, `value` with `--json`.
+    pub fn answer(&self, text: impl Display, mut value: Value) -> Result<()> {
+        if !self.options.json {
+            return print(&format!("{text}"));
+        }
+        if let Some(object) = value.as_object_mut() {
+            object.shift_insert(0, "v".to_owned(), json!(JSON_VERSION));
+        }
+        print(&value.to_string())
+    }
+
+    /// A sentence beside the answer, for a person.
+    pub fn notice(&self, text: impl Display) {
+        if !self.options.json && !self.options.quiet {
+            to_stderr(&format!("{text}"));
+        }
+    }
+
+    /// A sentence that a person must not miss; also with `--quiet`.
+    pub fn warn(&self, text: impl Display) {
+        if !self.options.json {
+            to_stderr(&format!("{text}"));
+        }
+    }
+
+    /// Whether a person watches: progress is shown on a terminal only.
+    pub fn shows_progress(&self) -> bool {
+        !self.options.json && !self.options.quiet && io::stderr().is_terminal()
+    }
+
+    /// Whether to answer every question with yes.
+    pub fn says_yes(&self) -> bool {
+        self.options.yes
+    }
+
+    /// Asks a person for one line.
+    ///
+    /// # Errors
+    /// When nobody can be asked: `--no-input`, or standard input is no terminal.
+    pub fn ask(&self, question: &str, otherwise: &str) -> Result<String> {
+        if self.options.no_input || !io::stdin().is_terminal() {
+            return Err(CliError::usage(format!("{question}: no answer was given")).hint(otherwise));
+        }
+        let mut stderr = io::stderr().lock();
+        // A terminal that cannot show the question still gives an answer.
+        drop(write!(stderr, "{question}: ").and_then(|()| stderr.flush()));
+        let mut line = String::new();
+        let read = io::stdin().read_line(&mut line);
+        read.map_err(|error| CliError::usage(format!("no answer could be read: {error}")))?;
+        Ok(line.trim().to_owned())
+    }
+
+    /// Says why the command failed, and gives its exit code.
+    pub fn fail(&self, error: &CliError) -> ExitCode {
+        if error.code == "broken_pipe" {
+            return ExitCode::SUCCESS;
+        }
+        if self.options.json {
+            let problem =
+                json!({"code": error.code, "message": error.message, "hint": error.hint, "exit": error.exit as u8});
+            to_stderr(&json!({"v": JSON_VERSION, "error": problem}).to_string());
+        } else {
+            to_stderr(&format!("error: {}", error.message));
+            if !error.hint.is_empty() {
+                to_stderr(&error.hint);
+            }
+        }
+        ExitCode::from(error.exit as u8)
+    }
+}
+
+fn print(text: &str) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    let written = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    written.map_err(|error| match error.kind() {
+        // Whoever read enough and left (`segue list | head`) is content.
+        io::ErrorKind::BrokenPipe => CliError::new(Exit::Error, "broken_pipe", "nobody reads any more"),
+        _ => CliError::new(Exit::Error, "output", format!("the answer cannot be written: {error}")),
+    })
+}
+
+fn to_stderr(text: &str) {
+    // Nothing is left to say it with when standard error is closed.
+    drop(writeln!(io::stderr().lock(), "{text}"));
+}

@@ -1,0 +1,178 @@
+//! The typed client of `segue-api`: the only module that knows the network.
+//!
+//! Every changing request carries an Idempotency-Key, so a request whose answer was lost is simply sent again: at most
+//! [`ATTEMPTS_MAX`] times, and only when the way to the server failed.
+
+mod routes;
+
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
+use segue_api::{Code, IDEMPOTENCY_KEY, Problem};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::runtime::Runtime;
+use url::Url;
+
+use crate::{
+    account::Account,
+    environment::random,
+    error::{CliError, Exit, Result, of_code},
+};
+
+/// How often one request is sent when the way to the server fails.
+const ATTEMPTS_MAX: u32 = 3;
+/// Time to reach the server.
+const CONNECT_SECONDS_MAX: u64 = 10;
+/// Time without a single byte from the server.
+const SILENCE_SECONDS_MAX: u64 = 60;
+/// Longest JSON answer that is read: a page of envelopes fits.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A connection to one server, as one device or as nobody.
+pub struct Remote {
+    runtime: Runtime,
+    http: reqwest::Client,
+    base: Url,
+    token: Option<String>,
+}
+
+impl Remote {
+    /// A connection as the account that is signed in here. Connects with the first request.
+    pub fn signed_in(account: &Account) -> Result<Self> {
+        Self::open(&account.server, Some(account.token().to_owned()))
+    }
+
+    /// A connection as nobody: to join, and for `doctor`.
+    pub fn anonymous(server: &Url) -> Result<Self> {
+        Self::open(server, None)
+    }
+
+    fn open(server: &Url, token: Option<String>) -> Result<Self> {
+        let broken = |error: &dyn std::fmt::Display| {
+            CliError::new(Exit::Error, "client", format!("the network client cannot start: {error}"))
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("segue/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .tcp_nodelay(true)
+            .connect_timeout(Duration::from_secs(CONNECT_SECONDS_MAX))
+            .read_timeout(Duration::from_secs(SILENCE_SECONDS_MAX))
+            .build();
+        Ok(Self {
+            runtime: runtime.map_err(|error| broken(&error))?,
+            http: http.map_err(|error| broken(&error))?,
+            base: server.clone(),
+            token,
+        })
+    }
+
+    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder> {
+        let url = self.base.join(path).map_err(|_| CliError::usage("the server's address is not a URL"))?;
+        let mut request = self.http.request(method, url);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        Ok(request)
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let body = self.run(|| self.request(Method::GET, path), ANSWER_BYTES_MAX)?;
+        understand(&body)
+    }
+
+    fn get_bytes(&self, path: &str, max: usize) -> Result<Vec<u8>> {
+        self.run(|| self.request(Method::GET, path), max)
+    }
+
+    fn send<B: Serialize>(&self, method: &Method, path: &str, body: &B) -> Result<Vec<u8>> {
+        let key = HEXLOWER.encode(&random::<16>()?);
+        let body = serde_json::to_vec(body)
+            .map_err(|error| CliError::new(Exit::Error, "client", format!("the request cannot be written: {error}")))?;
+        let build = || {
+            let request = self.request(method.clone(), path)?.header(IDEMPOTENCY_KEY, &key);
+            Ok(request.header(header::CONTENT_TYPE, "application/json").body(body.clone()))
+        };
+        self.run(build, ANSWER_BYTES_MAX)
+    }
+
+    fn post<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T> {
+        understand(&self.send(&Method::POST, path, body)?)
+    }
+
+    /// Sends until the server answers, and reads its answer of at most `max` bytes.
+    fn run(&self, build: impl Fn() -> Result<RequestBuilder>, max: usize) -> Result<Vec<u8>> {
+        self.runtime.block_on(async {
+            let response = self.answer(&build).await?;
+            read(response, max).await
+        })
+    }
+
+    /// Sends until the server answers with success.
+    async fn answer(&self, build: &impl Fn() -> Result<RequestBuilder>) -> Result<Response> {
+        let mut attempt = 1;
+        loop {
+            let answer = build()?.send().await;
+            let busy = answer.as_ref().is_ok_and(|response| response.status() == StatusCode::SERVICE_UNAVAILABLE);
+            let lost =
+                answer.as_ref().is_err_and(|error| error.is_connect() || error.is_timeout() || error.is_request());
+            if attempt == ATTEMPTS_MAX || !(busy || lost) {
+                let response = answer.map_err(|error| self.unreachable(&error))?;
+                return if response.status().is_success() { Ok(response) } else { Err(refused(response).await) };
+            }
+            tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
+            attempt += 1;
+        }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> CliError {
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        let host = self.base.host_str().unwrap_or_default();
+        CliError::new(Exit::Network, "unreachable", format!("{host} cannot be reached: {cause}")).hint(
+            "Check the network and that the server runs, then try again: nothing is lost and nothing is done twice.",
+        )
+    }
+}
+
+async fn read(mut response: Response, max: usize) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| cut(&error))? {
+        if body.len() + chunk.len() > max {
+            return Err(CliError::new(Exit::Network, "answer", "the server's answer is longer than it may be"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn cut(error: &reqwest::Error) -> CliError {
+    CliError::new(Exit::Network, "cut", format!("the connection was cut: {error}")).hint("Run the command again.")
+}
+
+fn understand<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    serde_json::from_slice(body).map_err(|error| {
+        CliError::new(Exit::Network, "answer", format!("the server's answer makes no sense: {error}"))
+            .hint("Is this a Segue server, and not much newer than this program? See segue doctor.")
+    })
+}
+
+/// The server's refusal in the words of the command line.
+async fn refused(response: Response) -> CliError {
+    let status = response.status();
+    let body = read(response, 64 * 1024).await.unwrap_or_default();
+    let Ok(problem) = serde_json::from_slice::<Problem>(&body) else {
+        return CliError::new(Exit::Network, "answer", format!("the server answered {status}"))
+            .hint("Something between here and the server answers in its place, or this is no Segue server.");
+    };
+    let (exit, code) = of_code(problem.code);
+    let title = crate::untrusted::Untrusted(&problem.title).to_string();
+    let mut hint = crate::untrusted::Untrusted(&problem.detail).to_string();
+    if problem.code == Code::NotSignedIn && hint.is_empty() {
+        "This device's access has ended. Join again with a new invite.".clone_into(&mut hint);
+    }
+    CliError::new(exit, code, title).hint(hint)
+}

@@ -1,0 +1,210 @@
+//! A session on its way out: new segments are sealed into packs and sent, then a snapshot is sealed over all of them.
+
+mod sink;
+
+use data_encoding::HEXLOWER;
+use segue_api::bundles::CreateBundle;
+use segue_bundle::{Contents, Draft, Heading, Manifest, Owner, Plan, SealedBundle, draft, seal_bundle};
+use segue_crypto::{EpochKeys, RecipientKey};
+use segue_domain::{Clock as _, SessionId};
+use segue_signed::{BundleKind, Card, SignedEnvelope};
+
+use self::sink::UploadSink;
+use crate::{
+    account::Account,
+    capture::Capture,
+    environment::{SystemClock, rng},
+    error::{CliError, Exit, Result},
+    home::Home,
+    library::{Head, Library, Record},
+    output::Output,
+    remote::Remote,
+};
+
+/// Everything a push needs beside the session.
+pub struct Uploader<'a> {
+    /// The client's folder.
+    pub home: &'a Home,
+    /// Who pushes.
+    pub account: &'a Account,
+    /// To where.
+    pub remote: &'a Remote,
+    /// What is known of the sessions here.
+    pub library: &'a Library,
+    /// Where progress is shown.
+    pub output: &'a Output,
+}
+
+/// A session that is on the server as it is here.
+pub struct Pushed {
+    /// What it is made of: a handoff seals it again.
+    pub contents: Contents,
+    /// What was new.
+    pub plan: Plan,
+    /// Whether there was nothing to send.
+    pub unchanged: bool,
+}
+
+/// The part of a heading that a push and a handoff do not share.
+pub struct Purpose {
+    /// Snapshot or handoff.
+    pub kind: BundleKind,
+    /// The handoff it belongs to.
+    pub handoff_id: String,
+    /// Position in the session's chain.
+    pub seq: u64,
+    /// The envelope before in that chain.
+    pub parent: Option<[u8; 32]>,
+    /// What the server may know.
+    pub card: Card,
+    /// What the recipient is told.
+    pub message: String,
+    /// When the handoff ends.
+    pub not_after: u64,
+}
+
+impl Uploader<'_> {
+    /// Brings the server up to the captured state. Sends what is new, and nothing when nothing changed.
+    ///
+    /// # Errors
+    /// Conflict (exit 5) when another device pushed this session meanwhile.
+    pub fn push(&self, record: &mut Record, capture: &Capture, private: bool) -> Result<Pushed> {
+        match self.try_push(record, capture, private, true) {
+            // The server no longer has a pack of the last push: send everything.
+            Err(error) if error.code == "pack_unusable" => self.try_push(record, capture, private, false),
+            // The answer to the last push was lost: this very device made the state that is in the way.
+            Err(error) if error.code == "diverged" && self.adopt_own_head(record)? => {
+                self.try_push(record, capture, private, false)
+            }
+            answer => answer,
+        }
+    }
+
+    fn try_push(&self, record: &mut Record, capture: &Capture, private: bool, reuse: bool) -> Result<Pushed> {
+        let id = record.session_id()?;
+        let previous = if reuse { previous(self.library, id) } else { None };
+        let (draft, card) =
+            (self.draft(capture, previous.as_ref().map(|(contents, _)| contents))?, capture.card(private));
+        if let (Some((contents, envelope)), Some(_)) = (&previous, &record.head) {
+            let same = contents.manifest().content_hash() == draft.contents.manifest().content_hash();
+            if same && envelope.envelope.header.card == card {
+                return Ok(Pushed { plan: draft.plan(), contents: draft.contents, unchanged: true });
+            }
+        }
+        let purpose = Purpose {
+            kind: BundleKind::Snapshot,
+            handoff_id: String::new(),
+            seq: record.head.as_ref().map_or(1, |head| head.seq + 1),
+            parent: record.head.as_ref().map(Head::hash).transpose()?,
+            card,
+            message: String::new(),
+            not_after: 0,
+        };
+        let (seq, sealed) = (purpose.seq, self.seal(record, capture, &draft.contents, purpose, &[], true)?);
+        self.remote.push(&body(&sealed))?;
+        self.library.save_manifest(id, &draft.contents.manifest().encode(), sealed.envelope.as_bytes())?;
+        record.header = capture.header.clone();
+        record.head = Some(Head { seq, envelope_hash: HEXLOWER.encode(&sealed.envelope.hash()) });
+        self.library.save(record)?;
+        Ok(Pushed { plan: draft.plan(), contents: draft.contents, unchanged: false })
+    }
+
+    /// Cuts, compresses, seals and sends what `previous` does not hold.
+    fn draft(&self, capture: &Capture, previous: Option<&Contents>) -> Result<Draft> {
+        let mut sink = UploadSink::new(self.remote, self.home, self.output)?;
+        let drafted = draft(&mut rng()?, capture.sources(), previous, &mut sink);
+        if let Some(failure) = sink.into_failure() {
+            return Err(failure);
+        }
+        drafted.map_err(|error| {
+            CliError::new(Exit::Error, "seal", format!("the session cannot be sealed: {}", causes(&error)))
+        })
+    }
+
+    /// Seals a manifest over `contents` and signs for it.
+    pub fn seal(
+        &self,
+        record: &Record,
+        capture: &Capture,
+        contents: &Contents,
+        purpose: Purpose,
+        recipients: &[RecipientKey],
+        own: bool,
+    ) -> Result<SealedBundle> {
+        let (account, keys) = (self.account, self.account.keys()?);
+        let author = record.claimed.as_ref().map_or(&account.user_id, |claimed| &claimed.author_id);
+        let heading = Heading {
+            kind: purpose.kind,
+            handoff_id: purpose.handoff_id,
+            revision: 0,
+            session_id: record.session_id.clone(),
+            seq: purpose.seq,
+            parent: purpose.parent,
+            sender_id: account.user_id.clone(),
+            identity_key: keys.identity.public(),
+            author_id: author.clone(),
+            card: purpose.card,
+            message: purpose.message,
+            ticket: String::new(),
+            persona: String::new(),
+            attachments: Vec::new(),
+            created_at: SystemClock.now().as_wire(),
+            not_after: purpose.not_after,
+            directory_head: None,
+        };
+        let owner = own.then(|| owner(account, &keys));
+        let preview = capture.preview.as_deref();
+        seal_bundle(&mut rng()?, contents, heading, &account.device_key()?, preview, recipients, owner)
+            .map_err(|error| CliError::new(Exit::Error, "seal", format!("the bundle cannot be sealed: {error}")))
+    }
+
+    /// Whether the state on the server was signed by this very device; then it becomes the known one.
+    fn adopt_own_head(&self, record: &mut Record) -> Result<bool> {
+        let bundle = self.remote.session_bundle(record.session_id()?)?;
+        let Ok(envelope) = SignedEnvelope::parse(&bundle.envelope.0) else { return Ok(false) };
+        let header = &envelope.envelope.header;
+        let card = self.account.key_card()?.card;
+        let mine = envelope.verify(&card).is_ok()
+            && header.device_key == self.account.device_key()?.public()
+            && header.session_id == record.session_id;
+        if mine {
+            record.head = Some(Head { seq: header.seq, envelope_hash: HEXLOWER.encode(&envelope.hash()) });
+        }
+        Ok(mine)
+    }
+}
+
+/// The key that own-wraps are made with.
+pub fn owner<'a>(account: &'a Account, keys: &'a EpochKeys) -> Owner<'a> {
+    Owner { key: &keys.owner, user_id: &account.user_id, epoch: keys.epoch }
+}
+
+/// A sealed bundle as it is sent.
+pub fn body(sealed: &SealedBundle) -> CreateBundle {
+    CreateBundle {
+        envelope: sealed.envelope.as_bytes().to_vec().into(),
+        manifest: sealed.sealed_manifest.clone().into(),
+        preview: sealed.sealed_preview.clone().map(Into::into),
+        wraps: sealed.wraps.iter().map(|wrap| wrap.encode().into()).collect(),
+    }
+}
+
+/// What the last push or pull of a session left here. Damaged leftovers cost a full upload and nothing else.
+pub fn previous(library: &Library, id: SessionId) -> Option<(Contents, SignedEnvelope)> {
+    let (manifest, envelope) = library.manifest(id)?;
+    let envelope = SignedEnvelope::parse(&envelope).ok()?;
+    let contents = Contents::new(Manifest::parse(&manifest).ok()?, envelope.envelope.packs.clone()).ok()?;
+    Some((contents, envelope))
+}
+
+/// An error with its causes, in one line.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
