@@ -24,6 +24,7 @@ pub struct Invitation {
 
 /// Presents an invite's token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct OpenInvite {
     /// The token from the link's fragment.
     pub token: Bytes,
@@ -31,6 +32,7 @@ pub struct OpenInvite {
 
 /// Joins with an invite. Keys and tokens are made on the device; the server gets public halves and hashes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Join {
     /// The token from the link's fragment.
     pub token: Bytes,

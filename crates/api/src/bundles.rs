@@ -8,6 +8,7 @@ use crate::Bytes;
 /// A sealed bundle whose packs were uploaded before. Everything the server needs to know is derived from the signed
 /// envelope; there are no side fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CreateBundle {
     /// The signed envelope.
     pub envelope: Bytes,
@@ -52,6 +53,7 @@ pub struct Pack {
 
 /// A claimer's own wrap, stored once so that the handoff's wraps can go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct OwnWrap {
     /// The wrap.
     pub wrap: Bytes,

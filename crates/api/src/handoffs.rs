@@ -1,7 +1,7 @@
 //! Handoffs.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{Bytes, sessions::Card};
 
@@ -9,6 +9,7 @@ use crate::{Bytes, sessions::Card};
 ///
 /// Exactly one of the three recipients is given (SPEC T1).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Reserve {
     /// One's session, pushed before.
     pub session_id: String,
@@ -109,6 +110,32 @@ pub struct Handoff {
     pub claimed_session_id: Option<String>,
 }
 
+/// Which handoffs to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HandoffBox {
+    /// Given to oneself.
+    Inbox,
+    /// Given by oneself.
+    Sent,
+}
+
+/// Which page of handoffs to list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListHandoffs {
+    /// Given to oneself, or by oneself.
+    #[serde(rename = "box")]
+    pub which: HandoffBox,
+    /// `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// At most so many entries, 1 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+}
+
 /// One page of handoffs, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Handoffs {
@@ -121,6 +148,7 @@ pub struct Handoffs {
 
 /// Claims a handoff.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Claim {
     /// K("claim"): shows that the claimer can open what they claim.
     pub claim_proof: Bytes,

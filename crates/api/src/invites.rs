@@ -7,6 +7,7 @@ use crate::Bytes;
 
 /// Invites somebody. The inviter's device draws the token and keeps it: the server stores its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CreateInvite {
     /// Whom to invite.
     pub email: String,

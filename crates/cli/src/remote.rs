@@ -160,6 +160,15 @@ fn understand<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     })
 }
 
+/// What to do next, where the server's answer must not say more.
+fn default_hint(code: Code) -> &'static str {
+    match code {
+        Code::NotFound => "Check the id: segue handoffs inbox, segue list.",
+        Code::NotSignedIn => "This device's access has ended. Join again with a new invite.",
+        _ => "",
+    }
+}
+
 /// The server's refusal in the words of the command line.
 async fn refused(response: Response) -> CliError {
     let status = response.status();
@@ -171,8 +180,8 @@ async fn refused(response: Response) -> CliError {
     let (exit, code) = of_code(problem.code);
     let title = crate::untrusted::Untrusted(&problem.title).to_string();
     let mut hint = crate::untrusted::Untrusted(&problem.detail).to_string();
-    if problem.code == Code::NotSignedIn && hint.is_empty() {
-        "This device's access has ended. Join again with a new invite.".clone_into(&mut hint);
+    if hint.is_empty() {
+        default_hint(problem.code).clone_into(&mut hint);
     }
     CliError::new(exit, code, title).hint(hint)
 }

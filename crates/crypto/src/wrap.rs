@@ -14,6 +14,7 @@ use hpke::{
 use rand_core::CryptoRng;
 use segue_signed::{
     Envelope, Recipient, SUITE, Wrap, WrapKind, keycard::key_fingerprint, lv::Writer, sig::strong_x25519,
+    wrap::OWN_KEY_FP,
 };
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -24,9 +25,6 @@ use crate::{
     owner::OwnerKey,
     sealing::{open_with, seal},
 };
-
-/// The key fingerprint in an own-wrap: the owner key is symmetric, and the epoch already names it.
-const NO_FINGERPRINT: [u8; 32] = [0; 32];
 
 /// One recipient with the public key the bundle key is locked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,7 +171,7 @@ pub fn wrap_own(key: &BundleKey, identity_key: &[u8; 32], owner: &OwnerKey, user
     Wrap {
         kind: WrapKind::Own,
         id: user_id.to_owned(),
-        key_fp: NO_FINGERPRINT,
+        key_fp: OWN_KEY_FP,
         epoch,
         enc: None,
         ct: sealed.as_slice().try_into().expect("32 bytes and a tag are 48"),
@@ -182,7 +180,7 @@ pub fn wrap_own(key: &BundleKey, identity_key: &[u8; 32], owner: &OwnerKey, user
 
 /// Unlocks an own-wrap, and checks the commit.
 pub fn unwrap_own(owner: &OwnerKey, bundle: BundleRef<'_>, wrap: &Wrap) -> Result<BundleKey, UnwrapError> {
-    if wrap.kind != WrapKind::Own || wrap.key_fp != NO_FINGERPRINT {
+    if wrap.kind != WrapKind::Own || wrap.key_fp != OWN_KEY_FP {
         return Err(UnwrapError::OtherKey);
     }
     let lock = own_lock(owner, bundle, &wrap.id, wrap.epoch);
@@ -191,7 +189,7 @@ pub fn unwrap_own(owner: &OwnerKey, bundle: BundleRef<'_>, wrap: &Wrap) -> Resul
 }
 
 fn own_lock(owner: &OwnerKey, bundle: BundleRef<'_>, user_id: &str, epoch: u32) -> Zeroizing<[u8; 32]> {
-    let info = bundle.info(WrapKind::Own, user_id, &NO_FINGERPRINT, epoch);
+    let info = bundle.info(WrapKind::Own, user_id, &OWN_KEY_FP, epoch);
     derive(bundle.commit, owner.expose(), &info)
 }
 

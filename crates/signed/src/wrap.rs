@@ -6,6 +6,9 @@ use crate::{
     lv::{Reader, Writer},
 };
 
+/// The key fingerprint in an own-wrap: the owner key is symmetric, and the epoch already names it.
+pub const OWN_KEY_FP: [u8; 32] = [0; 32];
+
 /// Whom a wrap or an envelope is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WrapKind {

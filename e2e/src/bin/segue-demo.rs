@@ -89,7 +89,7 @@ fn take(ben: &Person, handoff: &str) -> Result<(String, String)> {
     act("ben", ben, &["handoffs", "get", handoff])?;
     let session = find(&act("ben", ben, &["pull-handoff", handoff])?, "ses_")?;
     tell("He puts it where his own Claude Code finds it, in his own checkout.");
-    act("ben", ben, &["resume", &session, "--print"])?;
+    act("ben", ben, &["resume", &session, "--project", ".", "--print"])?;
     let native_path = id(&ben.json(&["resume", &session, "--print"])?, "native_path")?;
     Ok((session, native_path))
 }

@@ -1,0 +1,69 @@
+//! Claude Code.
+//!
+//! Checked with the tool itself, 2.1.197, against a stub of the model API: for each fixture, what the tool sends on
+//! resume is what the view holds (thinking and the tool's own reminders aside). The rules are in [`chain`]; what the tool
+//! does with permission modes in `edit`, with calls left open in `install`. What it writes of itself and sends as words
+//! of the user (local commands and their output, compact summaries) are notices in the view; lines marked `isMeta`, which
+//! it sends too, are not in the view. `claude --resume ID` in the project's directory finds the session by the names of
+//! folder and file alone.
+
+mod capture;
+mod chain;
+mod discover;
+mod edit;
+mod files;
+mod index;
+mod install;
+mod layout;
+mod messages;
+mod place;
+mod record;
+mod scan;
+mod transcript;
+
+use std::io;
+use std::path::Path;
+
+use crate::session::Header;
+use crate::{CaptureError, Captured, DiscoverError, Env, Format, Found, InstallError, Installed, ResumeCommand, Tool};
+
+/// Claude Code's sessions.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaudeCode;
+
+impl Format for ClaudeCode {
+    fn tool(&self) -> Tool {
+        Tool::ClaudeCode
+    }
+
+    fn discover(&self, env: &Env) -> Result<Vec<Found>, DiscoverError> {
+        discover::discover(env)
+    }
+
+    fn find(&self, env: &Env, native_id: &str) -> Result<Option<Found>, DiscoverError> {
+        discover::find(env, native_id)
+    }
+
+    fn capture(&self, env: &Env, found: &Found, view: &mut dyn io::Write) -> Result<Captured, CaptureError> {
+        capture::capture(env, found, view)
+    }
+
+    fn install(
+        &self,
+        env: &Env,
+        native_dir: &Path,
+        header: &Header,
+        cwd: &Path,
+        fresh_id: &str,
+    ) -> Result<Installed, InstallError> {
+        install::install(env, native_dir, header, cwd, fresh_id)
+    }
+
+    fn resume_command(&self, installed: &Installed) -> ResumeCommand {
+        ResumeCommand {
+            program: "claude".to_owned(),
+            args: vec!["--resume".to_owned(), installed.native_id.clone()],
+            cwd: installed.cwd.clone(),
+        }
+    }
+}

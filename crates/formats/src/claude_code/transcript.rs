@@ -1,0 +1,66 @@
+//! Writing a transcript from a bundle: valid records only, each with its changes, line by line.
+
+use std::io::{self, BufRead, Write};
+
+use super::edit::Edits;
+use super::record::is_record;
+use crate::lines::{Lines, MAX_LINE};
+use crate::torn::{Damage, Split, TornReport, split_line};
+
+/// What was written.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub(super) torn: TornReport,
+    /// Permission modes reset.
+    pub(super) reset_modes: u64,
+}
+
+/// Copies a transcript. A whole line keeps every byte outside its changes; records of a damaged line get lines of their
+/// own; the last line gets a line feed, so that what the tool appends does not join it.
+pub(super) fn write_transcript(from: impl BufRead, to: &mut impl Write, edits: &Edits<'_>) -> io::Result<Written> {
+    let mut written = Written::default();
+    let mut lines = Lines::new(from, MAX_LINE);
+    let mut out = Vec::new();
+    while let Some(line) = lines.next_line()? {
+        if line.too_long {
+            written.torn.quarantine(line.number, Damage::TooLong);
+            continue;
+        }
+        let split = split_line(line.bytes, is_record);
+        written.torn.count(line.number, &split, line.ended);
+        out.clear();
+        match &split {
+            Split::Blank => out.extend_from_slice(line.bytes),
+            Split::Whole(range) => {
+                out.extend_from_slice(&line.bytes[..range.start]);
+                written.edit(edits, &line.bytes[range.clone()], &mut out);
+                out.extend_from_slice(&line.bytes[range.end..]);
+            }
+            Split::Damaged { records, .. } => {
+                for (at, range) in records.iter().enumerate() {
+                    if at > 0 {
+                        out.push(b'\n');
+                    }
+                    written.edit(edits, &line.bytes[range.clone()], &mut out);
+                }
+            }
+        }
+        if matches!(split, Split::Whole(_)) || !split.records().is_empty() || (split == Split::Blank && line.ended) {
+            out.push(b'\n');
+        }
+        to.write_all(&out)?;
+    }
+    Ok(written)
+}
+
+impl Written {
+    fn edit(&mut self, edits: &Edits<'_>, record: &[u8], out: &mut Vec<u8>) {
+        let edited = edits.find(record);
+        self.reset_modes += u64::from(edited.reset_mode);
+        edited.apply(record, out);
+    }
+}
+
+#[cfg(test)]
+#[path = "transcript_tests.rs"]
+mod tests;

@@ -1,0 +1,186 @@
+//! Native session files of coding tools, and one neutral session beside them.
+//!
+//! A [`Format`] finds the sessions of one tool, takes one for a bundle and installs one from a bundle. The tool's own
+//! files travel as they are; beside them stand a [`Header`], a [`Summary`] and the [`view`]. Nothing here reads the
+//! environment or the clock, runs anything, or holds a whole transcript in memory. All text from a session is untrusted.
+//!
+//! To add a tool: 1. name it in [`Tool`]; 2. write a folder like `claude_code/` with a type that is a [`Format`]; 3. put
+//! that into [`ALL`]; 4. record sessions with the real tool into `fixtures/TOOL/VERSION/home/…` (no third party's
+//! prompts, no secrets, paths below `/home/coder`) and name them in `tests/`.
+
+mod claude_code;
+mod clip;
+mod error;
+mod lines;
+mod session;
+mod summary;
+mod test_runs;
+mod torn;
+pub mod view;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use claude_code::ClaudeCode;
+pub use error::{CaptureError, DiscoverError, InstallError};
+pub use lines::MAX_LINE;
+pub use session::{Counts, Dropped, HEADER_VERSION, Header, Tool};
+pub use summary::{MAX_SUMMARY, Summary};
+pub use torn::{Damage, MAX_QUARANTINED, Quarantined, TornReport};
+
+/// All formats.
+pub const ALL: &[&dyn Format] = &[&ClaudeCode];
+
+/// The format of a tool.
+pub fn format_for(tool: Tool) -> &'static dyn Format {
+    match tool {
+        Tool::ClaudeCode => &ClaudeCode,
+    }
+}
+
+/// Where tools keep their files. The caller reads the environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Env {
+    /// The home folder.
+    pub home: PathBuf,
+    /// `CLAUDE_CONFIG_DIR`, if it is set and not empty.
+    pub claude_config_dir: Option<PathBuf>,
+}
+
+/// A session on this machine, as far as a short look at its file tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The tool that has it.
+    pub tool: Tool,
+    /// The tool's own id.
+    pub native_id: String,
+    /// The transcript.
+    pub path: PathBuf,
+    /// The working directory.
+    pub cwd: Option<PathBuf>,
+    /// The title that the tool shows; never the first prompt.
+    pub title: Option<String>,
+    /// The model of the last answer.
+    pub model: Option<String>,
+    /// The git branch at the last message.
+    pub git_branch: Option<String>,
+    /// When the transcript last changed, in ms since 1970.
+    pub updated_at_ms: i64,
+    /// The transcript's length in bytes.
+    pub len: u64,
+}
+
+/// A session taken for a bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Captured {
+    /// `session.json`.
+    pub header: Header,
+    /// What was done.
+    pub summary: Summary,
+    /// The native files to put into the bundle, the transcript first.
+    pub files: Vec<CapturedFile>,
+    /// Files of the session that are left out.
+    pub skipped: Vec<Skipped>,
+    /// What is damaged in the transcript.
+    pub torn: TornReport,
+}
+
+/// A native file to put into a bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapturedFile {
+    /// Its place in the bundle: relative, with `/`, of plain characters; as `native/session.jsonl`.
+    pub bundle_path: String,
+    /// Where it is.
+    pub source: PathBuf,
+    /// How many bytes of it to take; what is appended later is not part of the session as captured.
+    pub len: u64,
+}
+
+/// A file that was left out, or of which a part was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: SkipReason,
+}
+
+/// Why a file was left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SkipReason {
+    /// Its name is not one that the tool gives, or not safe on every system.
+    Name,
+    /// It is a link, a folder or a device.
+    NotAFile,
+    /// It is too long.
+    TooLong,
+    /// There are too many.
+    TooMany,
+    /// Another file is in its place.
+    Exists,
+    /// Damaged lines of it were left out.
+    Torn,
+}
+
+/// A session put in place for its tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// Its id here.
+    pub native_id: String,
+    /// The transcript.
+    pub native_path: PathBuf,
+    /// The directory to resume in, as a real path.
+    pub cwd: PathBuf,
+    /// Whether it got the fresh id because its own was taken.
+    pub renamed: bool,
+    /// Whether it was in place before; then `files` is empty.
+    pub already: bool,
+    /// How many permission modes that ask less than usual were reset.
+    pub reset_permission_modes: u64,
+    /// What was damaged in the transcript and is left out.
+    pub torn: TornReport,
+    /// The files and folders made.
+    pub files: Vec<PathBuf>,
+    /// Files of the bundle that were left out.
+    pub skipped: Vec<Skipped>,
+}
+
+/// How to start a tool with a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResumeCommand {
+    /// The program's name.
+    pub program: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// The directory to start it in.
+    pub cwd: PathBuf,
+}
+
+/// Sessions of one tool.
+pub trait Format: Sync {
+    /// The tool.
+    fn tool(&self) -> Tool;
+
+    /// The sessions on this machine, newest first, a bounded number. Looks at the start and end of each file only.
+    fn discover(&self, env: &Env) -> Result<Vec<Found>, DiscoverError>;
+
+    /// The session of that id.
+    fn find(&self, env: &Env, native_id: &str) -> Result<Option<Found>, DiscoverError>;
+
+    /// Takes a session: says which native files to put into the bundle, and writes its view.
+    fn capture(&self, env: &Env, found: &Found, view: &mut dyn io::Write) -> Result<Captured, CaptureError>;
+
+    /// Installs a session. `native_dir` holds what the bundle has below `native/`; `cwd` is the directory that it will
+    /// be resumed in; `fresh_id` is a new UUID (lower case), taken if the session's own id is taken here.
+    fn install(
+        &self,
+        env: &Env,
+        native_dir: &Path,
+        header: &Header,
+        cwd: &Path,
+        fresh_id: &str,
+    ) -> Result<Installed, InstallError>;
+
+    /// The command that resumes the session.
+    fn resume_command(&self, installed: &Installed) -> ResumeCommand;
+}

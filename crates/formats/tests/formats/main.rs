@@ -1,0 +1,8 @@
+//! Recorded and damaged sessions, taken and installed in scratch homes.
+
+#[cfg(test)]
+mod install;
+#[cfg(test)]
+mod recorded;
+#[cfg(test)]
+mod scene;

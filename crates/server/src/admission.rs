@@ -1,0 +1,172 @@
+//! What is checked of a sealed bundle before anything of it is stored. Pure: the body and the sender's key card come in,
+//! and everything the server will know of the bundle comes out of its signed bytes.
+
+use std::collections::HashSet;
+
+use segue_api::{Code, bundles::CreateBundle, sessions::Card};
+use segue_domain::{
+    BundleId, SessionId,
+    limits::{MANIFEST_BYTES_MAX, MESSAGE_CHARS_MAX, PACK_BYTES_MAX, PREVIEW_BYTES_MAX},
+};
+use segue_signed::{BundleKind, Envelope, Header, KeyCard, SignedEnvelope, Wrap, WrapKind, sha256, wrap::OWN_KEY_FP};
+
+use crate::{failure::Failure, principal::Principal};
+
+/// A bundle that may be stored.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    /// Verified against the sender's key card.
+    pub(crate) signed: SignedEnvelope,
+    /// The sealed manifest, as the envelope says.
+    pub(crate) manifest: Vec<u8>,
+    /// The sealed preview, as the envelope says.
+    pub(crate) preview: Option<Vec<u8>>,
+    /// At most one for each recipient and one for the sender, each for whom it says.
+    pub(crate) wraps: Vec<Wrap>,
+    /// The sender's session.
+    pub(crate) session: SessionId,
+}
+
+impl Admitted {
+    /// The signed content.
+    pub(crate) fn envelope(&self) -> &Envelope {
+        &self.signed.envelope
+    }
+
+    /// The signed header.
+    pub(crate) fn header(&self) -> &Header {
+        &self.signed.envelope.header
+    }
+
+    /// The bundle's id.
+    pub(crate) fn id(&self) -> BundleId {
+        BundleId::from_bytes(self.header().bundle_id)
+    }
+
+    /// Position in the session's chain; the codec keeps it far below the end of `i64`.
+    pub(crate) fn seq(&self) -> i64 {
+        i64::try_from(self.header().seq).unwrap_or(i64::MAX)
+    }
+}
+
+/// Admits a snapshot: one wrap, for oneself.
+pub(crate) fn snapshot(body: CreateBundle, principal: &Principal, card: &KeyCard) -> Result<Admitted, Failure> {
+    let admitted = admit(body, principal, card, BundleKind::Snapshot)?;
+    match admitted.wraps.as_slice() {
+        [_] => Ok(admitted),
+        _ => Err(Failure::invalid("A snapshot has exactly one wrap: the sender's own.")),
+    }
+}
+
+/// Admits a handoff: one wrap for each recipient of the envelope, and at most one for oneself, so that the sender may
+/// still open the preview.
+pub(crate) fn handoff(body: CreateBundle, principal: &Principal, card: &KeyCard) -> Result<Admitted, Failure> {
+    let admitted = admit(body, principal, card, BundleKind::Handoff)?;
+    let address = |wrap: &&Wrap| wrap.kind != WrapKind::Own;
+    let others = admitted.wraps.iter().filter(address).count();
+    let recipients = &admitted.header().recipients;
+    let each = recipients.iter().all(|recipient| {
+        let fits = |wrap: &Wrap| {
+            (wrap.kind, &wrap.id, wrap.key_fp, wrap.epoch)
+                == (recipient.kind, &recipient.id, recipient.key_fp, recipient.epoch)
+        };
+        admitted.wraps.iter().any(fits)
+    });
+    if each && others == recipients.len() {
+        return Ok(admitted);
+    }
+    Err(Failure::invalid("A handoff has exactly one wrap for each recipient in its envelope."))
+}
+
+fn admit(body: CreateBundle, principal: &Principal, card: &KeyCard, kind: BundleKind) -> Result<Admitted, Failure> {
+    let signed = SignedEnvelope::parse(&body.envelope.0)?;
+    let header = &signed.envelope.header;
+    if header.kind != kind {
+        return Err(Failure::invalid(format!("This route takes a {}, not a {}.", kind.as_str(), header.kind.as_str())));
+    }
+    if header.sender_id != principal.user.to_string() || header.device_key != principal.device_key {
+        return Err(Failure::new(Code::Unverified, "The envelope was not made by the device that sends it."));
+    }
+    signed.verify(card)?;
+    let session = header.session_id.parse().map_err(|_| Failure::invalid("The envelope names no session."))?;
+    check_header(header)?;
+    check_content(&signed.envelope, &body)?;
+    let wraps = read_wraps(&body, principal, card)?;
+    let preview = body.preview.map(|preview| preview.0);
+    Ok(Admitted { signed, manifest: body.manifest.0, preview, wraps, session })
+}
+
+fn check_header(header: &Header) -> Result<(), Failure> {
+    if header.message.chars().count() > MESSAGE_CHARS_MAX {
+        return Err(Failure::invalid(format!("The message is longer than {MESSAGE_CHARS_MAX} characters.")));
+    }
+    // SPEC T15: a reference must be in the session's project, and no session has one yet.
+    if !header.ticket.is_empty() || !header.persona.is_empty() || !header.attachments.is_empty() {
+        return Err(Failure::invalid("A ticket, persona or attachment is not in the session's project.")
+            .or("Hand the session over without them."));
+    }
+    Ok(())
+}
+
+fn check_content(envelope: &Envelope, body: &CreateBundle) -> Result<(), Failure> {
+    let manifest = &body.manifest.0;
+    if manifest.len() > MANIFEST_BYTES_MAX as usize {
+        return Err(Failure::too_large(u64::from(MANIFEST_BYTES_MAX)));
+    }
+    if manifest.len() != envelope.manifest_len as usize || sha256(manifest) != envelope.manifest_hash {
+        return Err(Failure::invalid("The manifest is not the one that the envelope names."));
+    }
+    let preview = body.preview.as_ref().map(|preview| preview.0.as_slice());
+    if preview.is_some_and(|preview| preview.len() > PREVIEW_BYTES_MAX) {
+        return Err(Failure::too_large(PREVIEW_BYTES_MAX as u64));
+    }
+    if preview.map(sha256) != envelope.preview_hash {
+        return Err(Failure::invalid("The preview is not the one that the envelope names."));
+    }
+    if envelope.packs.iter().any(|pack| pack.len == 0 || pack.len > PACK_BYTES_MAX) {
+        return Err(Failure::invalid(format!("A pack has 1 to {PACK_BYTES_MAX} bytes.")));
+    }
+    Ok(())
+}
+
+fn read_wraps(body: &CreateBundle, principal: &Principal, card: &KeyCard) -> Result<Vec<Wrap>, Failure> {
+    let wraps: Vec<_> = body.wraps.iter().map(|bytes| Wrap::parse(&bytes.0)).collect::<Result<_, _>>()?;
+    let addresses: HashSet<_> = wraps.iter().map(|wrap| (wrap.kind.as_str(), wrap.id.as_str())).collect();
+    if addresses.len() != wraps.len() {
+        return Err(Failure::invalid("Two wraps are for the same recipient."));
+    }
+    for own in wraps.iter().filter(|wrap| wrap.kind == WrapKind::Own) {
+        check_own(own, principal, card)?;
+    }
+    Ok(wraps)
+}
+
+/// Checks that a wrap is a person's own one, under their current keys.
+pub(crate) fn check_own(wrap: &Wrap, principal: &Principal, card: &KeyCard) -> Result<(), Failure> {
+    if wrap.kind != WrapKind::Own || wrap.id != principal.user.to_string() {
+        return Err(Failure::invalid("An own wrap is for the one who stores it."));
+    }
+    if (wrap.key_fp, wrap.epoch) == (OWN_KEY_FP, card.epoch) { Ok(()) } else { Err(stale_key()) }
+}
+
+/// A wrap for a key that is no longer its recipient's: nothing is stored that nobody could open.
+pub(crate) fn stale_key() -> Failure {
+    Failure::new(Code::StaleKey, "The bundle is locked for a key that is no longer its recipient's.")
+        .or("Fetch the recipient's key card again, and seal again.")
+}
+
+/// The card as it crosses HTTP.
+pub(crate) fn public_card(card: &segue_signed::Card) -> Card {
+    Card {
+        tool: card.tool.clone(),
+        model: card.model.clone(),
+        title: card.title.clone(),
+        git_remote: card.git_remote.clone(),
+        git_branch: card.git_branch.clone(),
+        user_messages: card.user_messages,
+        assistant_messages: card.assistant_messages,
+        tool_calls: card.tool_calls,
+        bytes: i64::try_from(card.bytes).unwrap_or(i64::MAX),
+        updated_at: i64::try_from(card.updated_at).unwrap_or(i64::MAX),
+    }
+}

@@ -1,0 +1,103 @@
+//! Rows as they cross HTTP.
+
+use segue_api::{
+    account::Account,
+    handoffs::{Handoff, Party, RecipientKey, Role},
+    sessions::{Card, Session},
+};
+use segue_domain::{State, Timestamp, UserId};
+
+use crate::{
+    app::App,
+    failure::Failure,
+    page::Cursor,
+    principal::Principal,
+    store::{self, Tx, handoff_views::HandoffView, key_cards, users},
+};
+
+fn card(json: &str) -> Result<Card, Failure> {
+    Ok(serde_json::from_str(json).map_err(anyhow::Error::from)?)
+}
+
+/// One's own account.
+pub(crate) async fn account(app: &App, tx: &mut Tx<'_>, principal: &Principal) -> Result<Account, Failure> {
+    let user = users::find(tx, principal.user).await?.ok_or_else(Failure::not_found)?;
+    let plan = app.plan(principal);
+    Ok(Account {
+        user_id: principal.user.to_string(),
+        device_id: principal.device.to_string(),
+        email: user.email,
+        email_verified: user.email_verified,
+        name: user.name,
+        owner: principal.owner,
+        plan: plan.to_string(),
+        storage_used: users::storage_used(tx, principal.user).await?,
+        storage_max: i64::try_from(plan.storage_bytes_max()).unwrap_or(i64::MAX),
+        key_card: key_cards::current(tx, principal.user).await?.encode().into(),
+    })
+}
+
+/// A session of one's own.
+pub(crate) fn session(row: &store::sessions::Session) -> Result<Session, Failure> {
+    Ok(Session {
+        session_id: row.id.0.to_string(),
+        bundle_id: row.bundle_id.0.to_string(),
+        seq: row.seq,
+        card: card(&row.card)?,
+        parent_session_id: row.parent_session_id.clone(),
+        handoff_id: row.handoff_id.clone(),
+        created_at: row.created_at.as_millis(),
+        updated_at: row.updated_at.as_millis(),
+    })
+}
+
+/// Where a session stands in a list.
+pub(crate) fn session_cursor(row: &store::sessions::Session) -> Cursor {
+    Cursor { at: row.created_at, id: row.id.0.to_string() }
+}
+
+/// A handoff, as `party` sees it. One whose time is over is expired, whether or not that was recorded yet.
+pub(crate) fn handoff(row: &HandoffView, party: UserId, now: Timestamp) -> Result<Handoff, Failure> {
+    let over = row.state == State::Pending.as_str() && now >= row.expires_at;
+    let status = if over { State::Expired { at: now }.as_str() } else { row.state.as_str() };
+    let role = match (row.sender_id.0 == party, row.recipient_id.0 == party) {
+        (true, true) => Role::Both,
+        (true, false) => Role::Sender,
+        (false, _) => Role::Recipient,
+    };
+    let claimed_by_me = row.claimed_by.is_some_and(|by| by.0 == party);
+    Ok(Handoff {
+        handoff_id: row.id.0.to_string(),
+        status: status.to_owned(),
+        role,
+        sender: party_of(row.sender_id.0, &row.sender_email, &row.sender_name),
+        recipient: party_of(row.recipient_id.0, &row.recipient_email, &row.recipient_name),
+        session_id: row.session_id.clone(),
+        card: card(&row.card)?,
+        message: row.message.clone(),
+        created_at: row.created_at.as_millis(),
+        expires_at: row.expires_at.as_millis(),
+        viewed_at: row.viewed_at.map(|at| Timestamp::from(at).as_millis()),
+        ended_at: row.ended_at.map(|at| Timestamp::from(at).as_millis()),
+        claimed_session_id: row.claimed_session_id.clone().filter(|_| claimed_by_me),
+    })
+}
+
+/// Where a handoff stands in a list.
+pub(crate) fn handoff_cursor(row: &HandoffView) -> Cursor {
+    Cursor { at: row.created_at, id: row.id.0.to_string() }
+}
+
+fn party_of(user: UserId, email: &str, name: &str) -> Party {
+    Party { user_id: user.to_string(), email: email.to_owned(), name: name.to_owned() }
+}
+
+/// Somebody to seal for.
+pub(crate) async fn recipient_key(tx: &mut Tx<'_>, user: users::User) -> Result<RecipientKey, Failure> {
+    Ok(RecipientKey {
+        user_id: user.id.0.to_string(),
+        key_card: key_cards::current(tx, user.id.0).await?.encode().into(),
+        email: user.email,
+        name: user.name,
+    })
+}

@@ -1,0 +1,83 @@
+//! What a running server is made of. The machine's clock and randomness come in here and nowhere else.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use segue_domain::{Clock, Plan, Timestamp, limits};
+
+use crate::{packs::Packs, principal::Principal, rates::Rates, store::Db};
+
+/// Fills a buffer with random bytes.
+pub type Random = Box<dyn Fn(&mut [u8]) -> anyhow::Result<()> + Send + Sync>;
+
+/// A server's parts.
+pub struct App {
+    /// Rows.
+    pub db: Db,
+    /// Sealed bytes.
+    pub packs: Packs,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Random,
+    /// What its operator chose.
+    pub settings: Settings,
+    /// Who has asked how often.
+    pub rates: Rates,
+}
+
+/// What an operator may choose.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The plan of everybody who has no other (SPEC T17).
+    pub plan: Plan,
+    /// Requests a minute for one device; one address without a valid token gets a fifth of it.
+    pub requests_per_minute: u32,
+    /// Time between two sweeps.
+    pub sweep_every: Duration,
+    /// Time that open requests get when the server stops.
+    pub drain: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            plan: Plan::default(),
+            requests_per_minute: limits::REQUESTS_PER_MINUTE,
+            sweep_every: Duration::from_secs(30),
+            drain: Duration::from_secs(limits::DRAIN_SECONDS_MAX),
+        }
+    }
+}
+
+impl App {
+    /// Random bytes, for an id or a token.
+    pub fn draw<const N: usize>(&self) -> anyhow::Result<[u8; N]> {
+        let mut bytes = [0; N];
+        (self.random)(&mut bytes).context("the machine gives no random bytes")?;
+        Ok(bytes)
+    }
+
+    /// The plan that counts for somebody.
+    pub fn plan(&self, principal: &Principal) -> Plan {
+        principal.plan.unwrap_or(self.settings.plan)
+    }
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        #[expect(clippy::disallowed_methods, reason = "the one place where the server asks the machine for the time")]
+        let now = std::time::SystemTime::now();
+        let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// The machine's randomness.
+pub fn system_random() -> Random {
+    Box::new(|bytes| getrandom::fill(bytes).map_err(|error| anyhow::anyhow!("{error}")))
+}

@@ -1,0 +1,215 @@
+//! Handing a session over: reserve, then create (PROTOCOL, Create). What happens to a handoff afterwards is in
+//! `transition`.
+
+use segue_api::{
+    Code,
+    bundles::CreateBundle,
+    handoffs::{Handoff, Reservation, Reserve},
+};
+use segue_domain::{HandoffId, SessionId, UserId, limits, plan::Entitlement};
+use segue_signed::{Recipient, WrapKind};
+
+use crate::{
+    admission::{self, Admitted, public_card, stale_key},
+    answers,
+    app::App,
+    failure::Failure,
+    mail,
+    once::Once,
+    person::Email,
+    principal::Principal,
+    snapshot,
+    store::{Tx, events, handoff_views, handoffs, key_cards, reservations, sessions, users},
+    upload::check_room,
+};
+
+/// To whom a reservation goes.
+enum To {
+    Email(String),
+    User(String),
+    Team,
+}
+
+impl To {
+    fn read(body: &Reserve) -> Result<Self, Failure> {
+        match (&body.to_email, &body.to_user_id, &body.to_team_id) {
+            (Some(email), None, None) => Ok(Self::Email(Email::parse(email)?.key)),
+            (None, Some(id), None) => Ok(Self::User(id.clone())),
+            (None, None, Some(_)) => Ok(Self::Team),
+            _ => Err(Failure::invalid("A handoff goes to exactly one of to_email, to_user_id and to_team_id.")),
+        }
+    }
+
+    fn entitlement(&self) -> Entitlement {
+        match self {
+            Self::Email(_) | Self::User(_) => Entitlement::Handoff,
+            Self::Team => Entitlement::TeamHandoff,
+        }
+    }
+
+    async fn find(&self, tx: &mut Tx<'_>) -> Result<users::User, Failure> {
+        let found = match self {
+            Self::Email(key) => users::find_by_email(tx, key).await?,
+            Self::User(id) => match id.parse::<UserId>() {
+                Ok(id) => users::find(tx, id).await?.filter(|user| user.email_verified),
+                Err(_) => None,
+            },
+            // There are no teams yet, so every team is unknown (PROTOCOL, Existence).
+            Self::Team => return Err(Failure::not_found()),
+        };
+        found.ok_or_else(|| {
+            Failure::new(Code::RecipientNotJoined, "Nobody with this verified address has joined.")
+                .or("Invite them first: segue invite EMAIL.")
+        })
+    }
+}
+
+/// Names a handoff, its end and its recipients' keys, so that its sender can seal it.
+pub(crate) async fn reserve(app: &App, principal: &Principal, body: &Reserve, once: &Once) -> Result<Reservation, Failure> {
+    let to = To::read(body)?;
+    let (plan, now) = (app.plan(principal), app.clock.now());
+    let not_after = plan.grant(now, body.expires_in_hours)?;
+    if !plan.includes(to.entitlement()) {
+        return Err(upgrade_required(to.entitlement()));
+    }
+    let session: SessionId = body.session_id.parse().map_err(|_| Failure::not_found())?;
+    let handoff = HandoffId::from_bytes(app.draw()?);
+    let mut tx = app.db.begin().await?;
+    if let Some(first) = once.first_answer(&mut tx, now).await? {
+        return Ok(first);
+    }
+    sessions::find(&mut tx, principal.user, session).await?.ok_or_else(Failure::not_found)?;
+    let recipient = to.find(&mut tx).await?;
+    let reserved_until = now.plus_millis(limits::RESERVATION_MS);
+    let new = reservations::Reservation {
+        handoff,
+        sender: principal.user,
+        session_id: session.to_string(),
+        not_after,
+        reserved_until,
+        recipients: vec![recipient.id.0],
+    };
+    reservations::insert(&mut tx, &new).await?;
+    let answer = Reservation {
+        handoff_id: handoff.to_string(),
+        not_after: not_after.as_millis(),
+        recipients: vec![answers::recipient_key(&mut tx, recipient).await?],
+        reserved_until: reserved_until.as_millis(),
+    };
+    once.keep(&mut tx, &answer).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+fn upgrade_required(entitlement: Entitlement) -> Failure {
+    Failure::new(Code::UpgradeRequired, format!("Your plan does not include {}.", entitlement.as_str()))
+        .or("Ask whoever runs this server for another plan.")
+}
+
+/// Creates a handoff that was reserved, from its sealed bundle.
+pub(crate) async fn create(app: &App, principal: &Principal, body: CreateBundle, once: &Once) -> Result<Handoff, Failure> {
+    let now = app.clock.now();
+    let card = key_cards::current(&mut app.db.read().await?, principal.user).await?;
+    let admitted = admission::handoff(body, principal, &card.card)?;
+    let mut tx = app.db.begin().await?;
+    if let Some(first) = once.first_answer(&mut tx, now).await? {
+        return Ok(first);
+    }
+    snapshot::charge(&mut tx, principal, &card).await?;
+    let reservation = take_reservation(app, &mut tx, principal, &admitted).await?;
+    check_recipients(&mut tx, &admitted, &reservation).await?;
+    snapshot::keep(app, &mut tx, principal, &admitted, None).await?;
+    check_room(app, &mut tx, principal, 0).await?;
+    insert(app, &mut tx, &admitted, &reservation).await?;
+    let row =
+        handoff_views::find(&mut tx, principal.user, reservation.handoff).await?.ok_or_else(Failure::not_found)?;
+    let answer = answers::handoff(&row, principal.user, now)?;
+    once.keep(&mut tx, &answer).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// Uses up the reservation that the envelope names, if it is the principal's and says the same.
+async fn take_reservation(
+    app: &App,
+    tx: &mut Tx<'_>,
+    principal: &Principal,
+    admitted: &Admitted,
+) -> Result<reservations::Reservation, Failure> {
+    let header = admitted.header();
+    let handoff = header.handoff_id.parse().map_err(|_| Failure::not_found())?;
+    let found = reservations::find(tx, principal.user, handoff).await?.ok_or_else(Failure::not_found)?;
+    if found.reserved_until <= app.clock.now() {
+        return Err(Failure::new(Code::Expired, "This reservation has expired.").or("Reserve again, and seal again."));
+    }
+    if header.not_after != found.not_after.as_wire() || header.session_id != found.session_id || header.revision != 0 {
+        return Err(
+            Failure::invalid("The envelope does not say what was reserved.").or("Seal what the reservation names.")
+        );
+    }
+    if !reservations::delete(tx, handoff).await? {
+        return Err(Failure::not_found());
+    }
+    Ok(found)
+}
+
+/// The envelope is for exactly those whom the reservation names, under their current keys.
+async fn check_recipients(
+    tx: &mut Tx<'_>,
+    admitted: &Admitted,
+    reservation: &reservations::Reservation,
+) -> Result<(), Failure> {
+    let recipients = &admitted.header().recipients;
+    let named = |user: &UserId| recipients.iter().find(|recipient| recipient.id == user.to_string());
+    if recipients.len() != reservation.recipients.len() {
+        return Err(not_reserved_for());
+    }
+    for user in &reservation.recipients {
+        let recipient = named(user).ok_or_else(not_reserved_for)?;
+        let card = key_cards::current(tx, *user).await?.card;
+        let current = Recipient {
+            kind: WrapKind::User,
+            id: user.to_string(),
+            key_fp: card.encryption_key_fingerprint(),
+            epoch: card.epoch,
+        };
+        if *recipient != current {
+            return Err(stale_key());
+        }
+    }
+    Ok(())
+}
+
+fn not_reserved_for() -> Failure {
+    Failure::invalid("The envelope is not for those whom the reservation names.").or("Seal for its recipients.")
+}
+
+async fn insert(
+    app: &App,
+    tx: &mut Tx<'_>,
+    admitted: &Admitted,
+    reservation: &reservations::Reservation,
+) -> Result<(), Failure> {
+    let (header, now) = (admitted.header(), app.clock.now());
+    let card = serde_json::to_string(&public_card(&header.card)).map_err(anyhow::Error::from)?;
+    let new = handoffs::NewHandoff {
+        id: reservation.handoff,
+        sender: reservation.sender,
+        session_id: &header.session_id,
+        bundle: admitted.id(),
+        card: &card,
+        message: &header.message,
+        claim_check: &admitted.envelope().claim_check,
+        expires_at: reservation.not_after,
+        recipients: &reservation.recipients,
+    };
+    handoffs::insert(tx, &new, now).await?;
+    let actor = reservation.sender.to_string();
+    let event = events::NewEvent { handoff: new.id, kind: "created", actor: &actor, actor_type: "user", payload: "{}" };
+    let seq = events::append(tx, &event, now).await?;
+    for recipient in &reservation.recipients {
+        let mail = mail::Mail { kind: "created", handoff: new.id, event: seq, to: *recipient, by: reservation.sender };
+        mail::enqueue(tx, &mail, now).await?;
+    }
+    Ok(())
+}

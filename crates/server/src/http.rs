@@ -1,0 +1,92 @@
+//! HTTP: every handler reads its request, asks the store or a transition, and maps the answer.
+//!
+//! To add a route: 1. its types in `segue-api`; 2. a handler in the module of that name, with its `#[utoipa::path]`; 3. a
+//! line in [`routes`]; 4. `UPDATE_OPENAPI=1 cargo test -p segue-server`. The existence test meets it by itself.
+
+mod account;
+mod ask;
+mod bundles;
+mod finish;
+mod guard;
+mod handoffs;
+mod invites;
+mod packs;
+mod problem;
+mod range;
+mod server;
+mod sessions;
+
+use std::sync::Arc;
+
+use axum::{Router, middleware};
+use segue_api::{Code, Problem};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{app::App, failure::Failure};
+
+/// The document's frame.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Segue", description = "Hands live AI conversations over. Times are unix milliseconds, bytes base64url."),
+    components(schemas(Problem, Code)),
+    modifiers(&BearerToken)
+)]
+struct Document;
+
+struct BearerToken;
+
+impl Modify for BearerToken {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        document.components.get_or_insert_default().add_security_scheme("device_token", scheme);
+        document.security = Some(vec![SecurityRequirement::new("device_token", Vec::<String>::new())]);
+    }
+}
+
+/// All routes with what is documented of them.
+fn routes() -> OpenApiRouter<Arc<App>> {
+    let quick = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(server::livez))
+        .routes(routes!(server::readyz))
+        .routes(routes!(server::server))
+        .routes(routes!(invites::open))
+        .routes(routes!(invites::create))
+        .routes(routes!(account::join))
+        .routes(routes!(account::get))
+        .routes(routes!(bundles::create))
+        .routes(routes!(bundles::manifest))
+        .routes(routes!(bundles::own_wrap))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::get, sessions::delete))
+        .routes(routes!(sessions::bundle))
+        .routes(routes!(handoffs::reserve))
+        .routes(routes!(handoffs::list, handoffs::create))
+        .routes(routes!(handoffs::get))
+        .routes(routes!(handoffs::bundle))
+        .routes(routes!(handoffs::claim))
+        .layer(middleware::from_fn(guard::time_limit));
+    // A pack may take as long as its bytes keep coming.
+    quick.routes(routes!(packs::put)).routes(routes!(packs::get))
+}
+
+/// The OpenAPI document.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
+}
+
+/// The service: routes, and around them what every request goes through.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let (router, _) = routes().split_for_parts();
+    router
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .fallback(async || Failure::not_found())
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), guard::identify))
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), finish::finish))
+        .with_state(app)
+}

@@ -1,0 +1,61 @@
+//! What a request passes before its handler: who asks, how often, how long it may take.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use data_encoding::BASE64URL_NOPAD;
+use segue_api::Code;
+use segue_domain::limits;
+use segue_signed::sha256;
+
+use crate::{app::App, failure::Failure, listen::Peer, principal::Principal, store::devices};
+
+/// Looks up whose token came, counts the request, and passes the principal on. The lookup is made for each request, so a
+/// revoked device is out at once (SPEC A3).
+pub(super) async fn identify(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.0.ip());
+    let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let principal = match find(&app, request.headers()).await {
+        Ok(principal) => principal,
+        Err(failure) => return failure.into_response(),
+    };
+    if let Err(failure) = app.rates.count(principal.as_ref(), peer) {
+        return failure.into_response();
+    }
+    if let Some(principal) = principal {
+        request.extensions_mut().insert(principal);
+    }
+    next.run(request).await
+}
+
+async fn find(app: &App, headers: &HeaderMap) -> Result<Option<Principal>, Failure> {
+    let Some(token) = bearer(headers) else { return Ok(None) };
+    let mut tx = app.db.read().await?;
+    Ok(devices::find_by_token(&mut tx, &sha256(&token)).await?)
+}
+
+/// The token of `Authorization: Bearer <base64url of 32 bytes>`.
+fn bearer(headers: &HeaderMap) -> Option<[u8; 32]> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let token = BASE64URL_NOPAD.decode(token.as_bytes()).ok().filter(|_| scheme.eq_ignore_ascii_case("bearer"))?;
+    token.try_into().ok()
+}
+
+/// Ends a request that takes too long; what it had begun in the database is undone.
+pub(super) async fn time_limit(request: Request, next: Next) -> Response {
+    let limit = Duration::from_secs(limits::REQUEST_SECONDS_MAX);
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Failure::later(Code::Unavailable, "The request took too long.", 1).into_response(),
+    }
+}

@@ -1,0 +1,230 @@
+//! Joining, and inviting others to join (SPEC A1, A2).
+
+use data_encoding::BASE64URL_NOPAD;
+use segue_api::{
+    Code,
+    account::{Account, Invitation, Join, OpenInvite},
+    invites::{CreateInvite, Invite},
+};
+use segue_domain::{DeviceId, InviteId, Timestamp, UserId, limits};
+use segue_signed::{Device, DeviceKind, SignedKeyCard, sha256};
+
+use crate::{
+    answers,
+    app::App,
+    failure::Failure,
+    once::Once,
+    person::{self, Email},
+    principal::Principal,
+    store::{Tx, devices, invites, key_cards, users},
+};
+
+/// Bytes of a token and of its hash.
+const TOKEN_BYTES: usize = 32;
+/// A sealed user root: 32 bytes, nonce and tag, with room for a header.
+const RECOVERY_ROOT_BYTES_MAX: usize = 256;
+
+/// What a token's invite lets one do. Used, expired and unknown ones look alike.
+pub async fn open_invite(app: &App, body: &OpenInvite) -> Result<Invitation, Failure> {
+    let mut tx = app.db.read().await?;
+    let invite = invites::find_by_token(&mut tx, &sha256(&body.token.0)).await?.ok_or_else(Failure::not_found)?;
+    if invite.used_by.is_some() || invite.expires_at <= app.clock.now() {
+        return Err(Failure::not_found());
+    }
+    Ok(Invitation {
+        user_id: invite.user_id.0.to_string(),
+        email: invite.email,
+        owner: invite.owner,
+        invited_by: invite.inviter,
+        expires_at: invite.expires_at.as_millis(),
+    })
+}
+
+/// Makes an account from an invite, once; the same join again gives the same account.
+pub async fn join(app: &App, body: &Join) -> Result<Account, Failure> {
+    let form = Form::read(body)?;
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let invite = invites::find_by_token(&mut tx, &sha256(&body.token.0)).await?.ok_or_else(Failure::not_found)?;
+    let user = invite.user_id.0;
+    if invites::use_up(&mut tx, invite.id.0, user, now).await? {
+        form.fits(&invite)?;
+        enrol(&mut tx, &form, body, &invite, now).await?;
+    } else if !is_repeat(&mut tx, &form, body, &invite).await? {
+        return Err(Failure::not_found());
+    }
+    let principal =
+        Principal { user, device: form.device, device_key: form.device_key, owner: invite.owner, plan: None };
+    let account = answers::account(app, &mut tx, &principal).await?;
+    tx.commit().await?;
+    Ok(account)
+}
+
+/// A join whose parts have been read.
+struct Form<'a> {
+    email: Email,
+    name: &'a str,
+    device_name: &'a str,
+    card: SignedKeyCard,
+    device: DeviceId,
+    device_key: [u8; 32],
+}
+
+impl<'a> Form<'a> {
+    fn read(body: &'a Join) -> Result<Self, Failure> {
+        let card = SignedKeyCard::parse(&body.key_card.0)?;
+        card.verify(None)?;
+        let one_device = || Failure::invalid("The first key card lists exactly one full device.");
+        let [Device { id, key, kind: DeviceKind::Full, revoked_at: None, .. }] = card.card.devices.as_slice() else {
+            return Err(one_device());
+        };
+        let (device, device_key) = (id.parse().map_err(|_| one_device())?, *key);
+        for (bytes, name) in
+            [(&body.device_token_hash, "device_token_hash"), (&body.recovery_auth_hash, "recovery_auth_hash")]
+        {
+            is_hash(&bytes.0, name)?;
+        }
+        if body.recovery_root.0.len() > RECOVERY_ROOT_BYTES_MAX {
+            return Err(Failure::invalid(format!("recovery_root has at most {RECOVERY_ROOT_BYTES_MAX} bytes.")));
+        }
+        Ok(Self {
+            email: Email::parse(&body.email)?,
+            name: person::name(&body.name)?,
+            device_name: person::name(&body.device_name)?,
+            card,
+            device,
+            device_key,
+        })
+    }
+
+    fn fits(&self, invite: &invites::Invite) -> Result<(), Failure> {
+        if self.card.card.user_id != invite.user_id.0.to_string() {
+            return Err(Failure::new(Code::Unverified, "The key card is not for the account that the invite makes."));
+        }
+        if invite.email.as_ref().is_some_and(|email| !email.eq_ignore_ascii_case(&self.email.written)) {
+            return Err(Failure::invalid("This invite is for another address."));
+        }
+        Ok(())
+    }
+}
+
+fn is_hash(bytes: &[u8], name: &str) -> Result<(), Failure> {
+    if bytes.len() == TOKEN_BYTES { Ok(()) } else { Err(Failure::invalid(format!("{name} has {TOKEN_BYTES} bytes."))) }
+}
+
+async fn enrol(
+    tx: &mut Tx<'_>,
+    form: &Form<'_>,
+    body: &Join,
+    invite: &invites::Invite,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let user = invite.user_id.0;
+    let email_verified = invite.owner || invite.vouched;
+    if email_verified && users::find_by_email(tx, &form.email.key).await?.is_some() {
+        return Err(Failure::new(Code::Conflict, "This address belongs to another account.")
+            .or("Join with another address, or sign in to that account."));
+    }
+    let new = users::NewUser {
+        id: user,
+        email: &form.email.written,
+        email_key: &form.email.key,
+        email_verified,
+        name: form.name,
+        owner: invite.owner,
+        card_seq: form.card.card.seq,
+        recovery_root: &body.recovery_root.0,
+        recovery_auth_hash: &body.recovery_auth_hash.0,
+    };
+    users::insert(tx, &new, now).await?;
+    key_cards::insert(tx, user, &form.card, now).await?;
+    let device = devices::NewDevice {
+        user,
+        id: form.device,
+        name: form.device_name,
+        key: &form.device_key,
+        token_hash: &body.device_token_hash.0,
+    };
+    devices::insert(tx, &device, now).await?;
+    let kind = if invite.owner { "owner_joined" } else { "joined" };
+    Ok(users::record(tx, user, kind, &user.to_string(), now).await?)
+}
+
+/// Whether this is the join that used the invite up, sent again: same key card, same device token.
+async fn is_repeat(tx: &mut Tx<'_>, form: &Form<'_>, body: &Join, invite: &invites::Invite) -> Result<bool, Failure> {
+    let user = invite.user_id.0;
+    if users::find(tx, user).await?.is_none() {
+        return Ok(false);
+    }
+    let same_card = key_cards::current(tx, user).await? == form.card;
+    let token_hash = devices::token_hash(tx, user, form.device).await?;
+    Ok(same_card && token_hash.is_some_and(|hash| hash == body.device_token_hash.0))
+}
+
+/// Invites somebody. The inviter's device drew the token.
+pub(crate) async fn invite(app: &App, principal: &Principal, body: &CreateInvite, once: &Once) -> Result<Invite, Failure> {
+    let email = Email::parse(&body.email)?;
+    is_hash(&body.token_hash.0, "token_hash")?;
+    if body.vouch && !principal.owner {
+        return Err(Failure::new(Code::OwnerOnly, "Only an owner may vouch for an address.")
+            .or("Invite without vouching, or ask an owner."));
+    }
+    let (id, user) = (InviteId::from_bytes(app.draw()?), UserId::from_bytes(app.draw()?));
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    if let Some(first) = once.first_answer(&mut tx, now).await? {
+        return Ok(first);
+    }
+    let expires_at = now.plus_hours(limits::INVITE_HOURS);
+    let new = invites::NewInvite {
+        id,
+        token_hash: &body.token_hash.0,
+        user_id: user,
+        email: Some(&email.written),
+        vouched: body.vouch,
+        owner: false,
+        invited_by: Some(principal.user),
+        expires_at,
+    };
+    if !invites::insert(&mut tx, &new, now).await? {
+        return Err(Failure::new(Code::Conflict, "This token was used for another invite.").or("Draw a new one."));
+    }
+    if body.vouch {
+        users::record(&mut tx, user, "vouched", &principal.user.to_string(), now).await?;
+    }
+    let answer = Invite {
+        invite_id: id.to_string(),
+        email: email.written,
+        vouched: body.vouch,
+        expires_at: expires_at.as_millis(),
+    };
+    once.keep(&mut tx, &answer).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// The token of a fresh owner link while nobody has joined; links of earlier starts end.
+pub async fn owner_token(app: &App) -> anyhow::Result<Option<String>> {
+    let (token, id) = (app.draw::<TOKEN_BYTES>()?, InviteId::from_bytes(app.draw()?));
+    let user = UserId::from_bytes(app.draw()?);
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    if users::any(&mut tx).await? {
+        return Ok(None);
+    }
+    invites::delete_owner_links(&mut tx).await?;
+    let new = invites::NewInvite {
+        id,
+        token_hash: &sha256(&token),
+        user_id: user,
+        email: None,
+        vouched: false,
+        owner: true,
+        invited_by: None,
+        expires_at: now.plus_hours(limits::OWNER_LINK_HOURS),
+    };
+    let kept = invites::insert(&mut tx, &new, now).await?;
+    tx.commit().await?;
+    anyhow::ensure!(kept, "the machine gave the same random bytes twice");
+    Ok(Some(BASE64URL_NOPAD.encode(&token)))
+}

@@ -1,0 +1,82 @@
+//! How often somebody may ask: a bucket for each device, and one for each address without a valid token.
+
+use std::{net::IpAddr, num::NonZeroU32};
+
+use governor::{
+    DefaultKeyedRateLimiter, Quota, RateLimiter,
+    clock::{Clock as _, DefaultClock},
+};
+use segue_api::Code;
+use segue_domain::{DeviceId, UserId};
+
+use crate::{failure::Failure, principal::Principal};
+
+/// An address gets this part of what a device gets: enough to join and to look, too little to guess.
+const ANONYMOUS_PART: u32 = 5;
+
+/// Buckets in memory. They measure the machine's monotonic time: a rate is about the machine, not about the records.
+pub struct Rates {
+    devices: DefaultKeyedRateLimiter<(UserId, DeviceId)>,
+    addresses: DefaultKeyedRateLimiter<IpAddr>,
+}
+
+impl Rates {
+    /// Buckets of `per_minute` requests for a device.
+    pub fn new(per_minute: u32) -> Self {
+        let quota = |requests| Quota::per_minute(NonZeroU32::new(requests).unwrap_or(NonZeroU32::MIN));
+        Self {
+            devices: RateLimiter::keyed(quota(per_minute)),
+            addresses: RateLimiter::keyed(quota(per_minute / ANONYMOUS_PART)),
+        }
+    }
+
+    /// Counts a request, or says when to come back.
+    pub fn count(&self, principal: Option<&Principal>, address: IpAddr) -> Result<(), Failure> {
+        let full = match principal {
+            Some(principal) => self.devices.check_key(&(principal.user, principal.device)).err(),
+            None => self.addresses.check_key(&network(address)).err(),
+        };
+        let Some(full) = full else { return Ok(()) };
+        let wait = full.wait_time_from(DefaultClock::default().now());
+        Err(Failure::later(Code::RateLimited, "Too many requests.", wait.as_secs() + 1))
+    }
+
+    /// Forgets buckets that are full again, so that they do not pile up.
+    pub fn forget_idle(&self) {
+        self.devices.retain_recent();
+        self.addresses.retain_recent();
+    }
+}
+
+/// Whoever has one IPv6 address has 2^64 of them: the network counts as one.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => IpAddr::V4(v4),
+            None => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_counted_by_its_network() {
+        let network = |text: &str| network(text.parse().unwrap()).to_string();
+        assert_eq!(network("10.1.2.3"), "10.1.2.3");
+        assert_eq!(network("::ffff:10.1.2.3"), "10.1.2.3");
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+    }
+
+    #[test]
+    fn one_address_does_not_use_up_what_another_has() {
+        let rates = Rates::new(10);
+        let (one, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        assert!(rates.count(None, one).is_ok() && rates.count(None, one).is_ok());
+        assert!(rates.count(None, one).is_err());
+        assert!(rates.count(None, other).is_ok());
+    }
+}

@@ -1,0 +1,138 @@
+//! Starting: data folder, database, owner link, listener; and stopping when told to.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::Write as _,
+    net::{IpAddr, SocketAddr},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    sync::Arc,
+};
+
+use anyhow::{Context as _, bail};
+use serde_json::json;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::{App, Settings, SystemClock, system_random},
+    config::Config,
+    joining, listen, logs,
+    packs::{Packs, private_folder},
+    rates::Rates,
+    serve,
+    store::Db,
+};
+
+/// Runs a server until it is told to stop.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    tracing::subscriber::set_global_default(logs::subscriber(config.json, std::io::stderr))?;
+    let _lock = lock(&config.data)?;
+    let app = Arc::new(open(&config).await?);
+    let tcp = TcpListener::bind(config.listen).await;
+    let tcp = tcp.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let url = config.url.clone().unwrap_or_else(|| local_url(&config, tcp.local_addr().unwrap_or(config.listen)));
+    let shutdown = stop_signal()?;
+    let owner_link = joining::owner_token(&app).await?.map(|token| owner_link(&url, &token));
+    match (&config.tls_cert, &config.tls_key) {
+        (Some(certificate), Some(key)) => {
+            let tls = listen::Tls::open(tcp, certificate, key)?;
+            say_ready(config.json, &url, owner_link.as_deref())?;
+            serve(app, tls, shutdown).await
+        }
+        _ => {
+            say_ready(config.json, &url, owner_link.as_deref())?;
+            serve(app, listen::Plain(tcp), shutdown).await
+        }
+    }
+}
+
+/// Takes the data folder for this process; the lock ends with it, however it ends.
+fn lock(data: &Path) -> anyhow::Result<File> {
+    private_folder(data).with_context(|| format!("cannot make the data folder {}", data.display()))?;
+    let file = private_file(&data.join("lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another segue-server already runs on the data folder {}", data.display())
+        }
+        Err(TryLockError::Error(error)) => Err(error).context("cannot lock the data folder"),
+    }
+}
+
+/// Opens, or makes for the server's account alone.
+fn private_file(path: &Path) -> anyhow::Result<File> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    file.with_context(|| format!("cannot write {}", path.display()))
+}
+
+async fn open(config: &Config) -> anyhow::Result<App> {
+    let db = match &config.database {
+        Some(url) => Db::open_postgres(&url.0).await.context("cannot open the PostgreSQL database")?,
+        None => {
+            let file = config.data.join("segue.db");
+            // SQLite gives its other files the mode of this one.
+            drop(private_file(&file)?);
+            Db::open_sqlite(&file).await.with_context(|| format!("cannot open the database {}", file.display()))?
+        }
+    };
+    let packs = Packs::open(&config.data.join("packs")).context("cannot open the pack folder")?;
+    let settings =
+        Settings { plan: config.plan, requests_per_minute: config.requests_per_minute, ..Settings::default() };
+    Ok(App {
+        db,
+        packs,
+        clock: Arc::new(SystemClock),
+        random: system_random(),
+        rates: Rates::new(settings.requests_per_minute),
+        settings,
+    })
+}
+
+fn local_url(config: &Config, address: SocketAddr) -> String {
+    let scheme = if config.tls_cert.is_some() { "https" } else { "http" };
+    let reachable = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+        ip => ip,
+    };
+    format!("{scheme}://{}", SocketAddr::new(reachable, address.port()))
+}
+
+/// A link that makes its first opener the owner. The token stands in the fragment, which no browser or proxy sends on.
+fn owner_link(url: &str, token: &str) -> String {
+    format!("{}/join#1.{token}", url.trim_end_matches('/'))
+}
+
+/// The one line on standard output, for scripts and people (issue 2, Interfaces).
+fn say_ready(json: bool, url: &str, owner_link: Option<&str>) -> anyhow::Result<()> {
+    let line = match (json, owner_link) {
+        (true, Some(link)) => json!({"event": "ready", "url": url, "owner_link": link}).to_string(),
+        (true, None) => json!({"event": "ready", "url": url}).to_string(),
+        (false, Some(link)) => {
+            format!("Segue is ready at {url}. Join as its owner (once, within a day): segue join '{link}'")
+        }
+        (false, None) => format!("Segue is ready at {url}."),
+    };
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).context("cannot write to standard output")
+}
+
+/// Ends with SIGTERM or SIGINT.
+fn stop_signal() -> anyhow::Result<CancellationToken> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let shutdown = CancellationToken::new();
+    let told = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        told.cancel();
+    });
+    Ok(shutdown)
+}

@@ -1,0 +1,161 @@
+//! The database: one SQL text and one body for SQLite and PostgreSQL.
+//!
+//! A function here takes a [`Tx`] and does one thing to one table; who calls it decides what belongs together. SQL keeps
+//! to the portable subset: `$1` placeholders, `BIGINT` milliseconds, `TEXT` ids, `BYTEA` bytes, no clock of the database,
+//! no JSON operators, and never a read followed by a write that the read was meant to protect.
+//!
+//! To add a table: 1. a migration; 2. a module named like it; 3. its columns come up in the schema parity test.
+
+mod columns;
+
+pub mod bundles;
+pub mod devices;
+pub mod events;
+pub mod handoff_views;
+pub mod handoffs;
+pub mod idempotency;
+pub mod invites;
+pub mod key_cards;
+pub mod outbox;
+pub mod packs;
+pub mod reservations;
+pub mod sessions;
+pub mod users;
+pub mod wraps;
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    PgPool, Postgres, Sqlite, SqlitePool, Transaction,
+    postgres::PgPoolOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+/// Connections that only read, on SQLite: more than cores, as each waits for its thread.
+const SQLITE_READERS: u32 = 8;
+/// Connections to PostgreSQL of one server process: below the usual limit of 100 for several processes.
+const POSTGRES_CONNECTIONS: u32 = 20;
+/// How long a request waits for a connection or a lock before it is told to come back.
+const WAIT: Duration = Duration::from_secs(15);
+
+/// The database: SQLite embedded in the process, or PostgreSQL for several servers.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// One writer, so that writers queue in the process instead of failing; readers beside it (WAL).
+    Sqlite {
+        /// Reads.
+        read: SqlitePool,
+        /// Writes.
+        write: SqlitePool,
+    },
+    /// One pool for both.
+    Postgres(PgPool),
+}
+
+/// A transaction on whichever database is open. Dropped without [`Tx::commit`] it leaves nothing behind.
+#[derive(Debug)]
+pub enum Tx<'c> {
+    /// On SQLite.
+    Sqlite(Transaction<'c, Sqlite>),
+    /// On PostgreSQL.
+    Postgres(Transaction<'c, Postgres>),
+}
+
+/// Runs one body on whichever database is open. The body is compiled once per driver.
+macro_rules! on {
+    ($tx:expr, |$c:ident| $body:expr) => {
+        match $tx {
+            $crate::store::Tx::Sqlite(transaction) => {
+                let $c = &mut **transaction;
+                $body
+            }
+            $crate::store::Tx::Postgres(transaction) => {
+                let $c = &mut **transaction;
+                $body
+            }
+        }
+    };
+}
+
+/// A `SELECT` whose row stays as it is until the transaction ends. SQLite's writer is alone anyway.
+macro_rules! locked {
+    ($tx:expr, $sql:literal) => {
+        match $tx {
+            $crate::store::Tx::Sqlite(_) => $sql,
+            $crate::store::Tx::Postgres(_) => concat!($sql, " FOR UPDATE"),
+        }
+    };
+}
+
+use {locked, on};
+
+impl Db {
+    /// Opens the SQLite database of a file, which must exist, and brings its schema up to date.
+    pub async fn open_sqlite(file: &Path) -> Result<Self, sqlx::Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .journal_mode(SqliteJournalMode::Wal)
+            // An acknowledged write survives a power cut (SPEC S2).
+            .synchronous(SqliteSynchronous::Full)
+            // "Deleted" is true on disk too (DESIGN §5).
+            .pragma("secure_delete", "ON")
+            .foreign_keys(true)
+            .busy_timeout(WAIT);
+        let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(WAIT);
+        let write = writer.connect_with(options.clone()).await?;
+        sqlx::migrate!().run(&write).await?;
+        let readers = SqlitePoolOptions::new().max_connections(SQLITE_READERS).acquire_timeout(WAIT);
+        Ok(Self::Sqlite { read: readers.connect_with(options.read_only(true)).await?, write })
+    }
+
+    /// Opens the PostgreSQL database at `url` and brings its schema up to date.
+    pub async fn open_postgres(url: &str) -> Result<Self, sqlx::Error> {
+        let pool =
+            PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(WAIT).connect(url).await?;
+        sqlx::migrate!().run(&pool).await?;
+        Ok(Self::Postgres(pool))
+    }
+
+    /// A transaction that may write. SQLite takes its single write lock at once, so it cannot deadlock later.
+    pub async fn begin(&self) -> Result<Tx<'static>, sqlx::Error> {
+        Ok(match self {
+            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// A transaction that only reads, of one consistent moment on SQLite.
+    pub async fn read(&self) -> Result<Tx<'static>, sqlx::Error> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), sqlx::Error> {
+        let mut tx = self.read().await?;
+        on!(&mut tx, |c| sqlx::query("SELECT 1").execute(c).await.map(drop))
+    }
+
+    /// Closes all connections; what is under way ends first.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx<'_> {
+    /// Makes everything done in this transaction true at once.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Tx::Sqlite(transaction) => transaction.commit().await,
+            Tx::Postgres(transaction) => transaction.commit().await,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Devices and their tokens. A token is drawn by its device; only its SHA-256 is here.
+
+use segue_domain::{DeviceId, Timestamp, UserId};
+use sqlx::FromRow;
+
+use super::{
+    Tx,
+    columns::{self, Millis, Text},
+    on,
+};
+use crate::principal::Principal;
+
+/// A device that joins.
+#[derive(Debug)]
+pub struct NewDevice<'a> {
+    /// Whose.
+    pub user: UserId,
+    /// From the key card.
+    pub id: DeviceId,
+    /// Its name.
+    pub name: &'a str,
+    /// Its public key, from the key card.
+    pub key: &'a [u8; 32],
+    /// SHA-256 of its token.
+    pub token_hash: &'a [u8],
+}
+
+#[derive(FromRow)]
+struct Row {
+    user_id: Text<UserId>,
+    id: Text<DeviceId>,
+    device_key: Vec<u8>,
+    owner: bool,
+    plan: Option<String>,
+}
+
+/// Adds a device.
+pub async fn insert(tx: &mut Tx<'_>, new: &NewDevice<'_>, now: Timestamp) -> Result<(), sqlx::Error> {
+    let sql =
+        "INSERT INTO devices (user_id, id, name, device_key, token_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
+    on!(tx, |c| sqlx::query(sql)
+        .bind(Text(new.user))
+        .bind(Text(new.id))
+        .bind(new.name)
+        .bind(new.key.as_slice())
+        .bind(new.token_hash)
+        .bind(Millis::from(now))
+        .execute(c)
+        .await
+        .map(drop))
+}
+
+/// Who presents a token with this hash, unless the device was revoked.
+pub async fn find_by_token(tx: &mut Tx<'_>, token_hash: &[u8; 32]) -> Result<Option<Principal>, sqlx::Error> {
+    let sql = "SELECT d.user_id, d.id, d.device_key, u.owner, u.plan FROM devices d JOIN users u ON u.id = d.user_id \
+               WHERE d.token_hash = $1 AND d.revoked_at IS NULL";
+    let row: Option<Row> = on!(tx, |c| sqlx::query_as(sql).bind(token_hash.as_slice()).fetch_optional(c).await)?;
+    let Some(row) = row else { return Ok(None) };
+    let plan = row.plan.map(|plan| plan.parse().map_err(|_| columns::corrupt("a plan"))).transpose()?;
+    Ok(Some(Principal {
+        user: row.user_id.0,
+        device: row.id.0,
+        device_key: columns::hash(&row.device_key, "a device key")?,
+        owner: row.owner,
+        plan,
+    }))
+}
+
+/// SHA-256 of a device's token.
+pub async fn token_hash(tx: &mut Tx<'_>, user: UserId, id: DeviceId) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    let sql = "SELECT token_hash FROM devices WHERE user_id = $1 AND id = $2";
+    on!(tx, |c| sqlx::query_scalar(sql).bind(Text(user)).bind(Text(id)).fetch_optional(c).await)
+}

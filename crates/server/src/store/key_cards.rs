@@ -1,0 +1,30 @@
+//! Signed key cards: a chain for each person, of which the newest counts.
+
+use segue_domain::{Timestamp, UserId};
+use segue_signed::SignedKeyCard;
+
+use super::{
+    Tx,
+    columns::{self, Millis, Text},
+    on,
+};
+
+/// Adds a card to a person's chain.
+pub async fn insert(tx: &mut Tx<'_>, user: UserId, card: &SignedKeyCard, now: Timestamp) -> Result<(), sqlx::Error> {
+    let sql = "INSERT INTO key_cards (user_id, seq, card, created_at) VALUES ($1, $2, $3, $4)";
+    on!(tx, |c| sqlx::query(sql)
+        .bind(Text(user))
+        .bind(i64::from(card.card.seq))
+        .bind(card.encode())
+        .bind(Millis::from(now))
+        .execute(c)
+        .await
+        .map(drop))
+}
+
+/// A person's current card. Every person has one.
+pub async fn current(tx: &mut Tx<'_>, user: UserId) -> Result<SignedKeyCard, sqlx::Error> {
+    let sql = "SELECT k.card FROM key_cards k JOIN users u ON u.id = k.user_id AND u.card_seq = k.seq WHERE u.id = $1";
+    let bytes: Vec<u8> = on!(tx, |c| sqlx::query_scalar(sql).bind(Text(user)).fetch_one(c).await)?;
+    SignedKeyCard::parse(&bytes).map_err(|_| columns::corrupt("a key card"))
+}

@@ -1,0 +1,110 @@
+//! People.
+
+use segue_domain::{Timestamp, UserId};
+use sqlx::FromRow;
+
+use super::{
+    Tx,
+    columns::{Millis, Text},
+    locked, on,
+};
+
+/// A person, as others may know them.
+#[derive(Debug, Clone, FromRow)]
+pub struct User {
+    pub(crate) id: Text<UserId>,
+    pub(crate) email: String,
+    pub(crate) email_verified: bool,
+    pub(crate) name: String,
+}
+
+/// What a person begins with.
+#[derive(Debug)]
+pub struct NewUser<'a> {
+    /// From the invite.
+    pub id: UserId,
+    /// As it was written.
+    pub email: &'a str,
+    /// In lower case: what addresses are compared by.
+    pub email_key: &'a str,
+    /// Whether the address counts.
+    pub email_verified: bool,
+    /// Their name.
+    pub name: &'a str,
+    /// Whether they may vouch and administer.
+    pub owner: bool,
+    /// Position of their key card in its chain.
+    pub card_seq: u32,
+    /// The user root, sealed under the recovery code.
+    pub recovery_root: &'a [u8],
+    /// SHA-256 of the recovery code's proof.
+    pub recovery_auth_hash: &'a [u8],
+}
+
+/// Whether anybody has joined.
+pub async fn any(tx: &mut Tx<'_>) -> Result<bool, sqlx::Error> {
+    on!(tx, |c| sqlx::query_scalar("SELECT EXISTS(SELECT 1 FROM users)").fetch_one(c).await)
+}
+
+/// Adds a person. A verified address that another verified account has is a unique violation.
+pub async fn insert(tx: &mut Tx<'_>, new: &NewUser<'_>, now: Timestamp) -> Result<(), sqlx::Error> {
+    let sql = "INSERT INTO users (id, email, email_key, email_verified, name, owner, card_seq, recovery_root, \
+               recovery_auth_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    on!(tx, |c| sqlx::query(sql)
+        .bind(Text(new.id))
+        .bind(new.email)
+        .bind(new.email_key)
+        .bind(new.email_verified)
+        .bind(new.name)
+        .bind(new.owner)
+        .bind(i64::from(new.card_seq))
+        .bind(new.recovery_root)
+        .bind(new.recovery_auth_hash)
+        .bind(Millis::from(now))
+        .execute(c)
+        .await
+        .map(drop))
+}
+
+/// A person by id.
+pub async fn find(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>, sqlx::Error> {
+    let sql = "SELECT id, email, email_verified, name FROM users WHERE id = $1";
+    on!(tx, |c| sqlx::query_as(sql).bind(Text(id)).fetch_optional(c).await)
+}
+
+/// The person whose verified address this is.
+pub async fn find_by_email(tx: &mut Tx<'_>, email_key: &str) -> Result<Option<User>, sqlx::Error> {
+    let sql = "SELECT id, email, email_verified, name FROM users WHERE email_key = $1 AND email_verified";
+    on!(tx, |c| sqlx::query_as(sql).bind(email_key).fetch_optional(c).await)
+}
+
+/// Makes other transactions that charge this person wait, so that what is used cannot be overrun by two at once.
+pub async fn lock(tx: &mut Tx<'_>, id: UserId) -> Result<(), sqlx::Error> {
+    let sql = locked!(tx, "SELECT id FROM users WHERE id = $1");
+    on!(tx, |c| sqlx::query(sql).bind(Text(id)).execute(c).await.map(drop))
+}
+
+/// Sealed bytes that a person is charged for: each pack once however many of their bundles list it, their uploads that
+/// no bundle lists, and manifests and previews. A handoff that waits is charged to its sender, a claimed one to its claimer.
+pub async fn storage_used(tx: &mut Tx<'_>, id: UserId) -> Result<i64, sqlx::Error> {
+    let sql = "SELECT CAST(\
+        COALESCE((SELECT SUM(bytes) FROM bundles WHERE COALESCE(holder, owner) = $1 AND (holder = $1 OR owner = $1)), 0) \
+        + COALESCE((SELECT SUM(len) FROM packs WHERE owner = $1 AND refs = 0), 0) \
+        + COALESCE((SELECT SUM(len) FROM (SELECT DISTINCT p.owner, p.id, p.len FROM bundles b \
+            JOIN bundle_packs l ON l.bundle_id = b.id JOIN packs p ON p.owner = l.pack_owner AND p.id = l.pack_id \
+            WHERE COALESCE(b.holder, b.owner) = $1 AND (b.holder = $1 OR b.owner = $1)) listed), 0) AS BIGINT)";
+    on!(tx, |c| sqlx::query_scalar(sql).bind(Text(id)).fetch_one(c).await)
+}
+
+/// Records what happened to an account, once for each kind of thing.
+pub async fn record(tx: &mut Tx<'_>, id: UserId, kind: &str, actor: &str, now: Timestamp) -> Result<(), sqlx::Error> {
+    let sql = "INSERT INTO account_events (user_id, kind, actor, at) VALUES ($1, $2, $3, $4)";
+    on!(tx, |c| sqlx::query(sql)
+        .bind(Text(id))
+        .bind(kind)
+        .bind(actor)
+        .bind(Millis::from(now))
+        .execute(c)
+        .await
+        .map(drop))
+}

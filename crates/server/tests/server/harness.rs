@@ -1,0 +1,213 @@
+//! A real server on port 0 with a clock that stands still, and people with real keys.
+
+pub(crate) mod database;
+pub(crate) mod person;
+pub(crate) mod seal;
+
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use segue_domain::{Timestamp, time::FixedClock};
+use segue_server::{
+    app::{App, Settings},
+    joining, listen, logs,
+    packs::{Packs, Step},
+    rates::Rates,
+    serve,
+    store::Db,
+};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use database::Database;
+pub(crate) use person::Person;
+
+/// When the tests begin: some day in 2027.
+pub(crate) const BEGIN: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+/// One hour.
+pub(crate) const HOUR_MS: i64 = 3_600_000;
+
+/// Runs a test on SQLite, and on PostgreSQL unless that was left out in so many words.
+macro_rules! on_both {
+    ($(async fn $name:ident($server:ident: TestServer) $body:block)+) => {$(
+        mod $name {
+            use super::*;
+
+            async fn test(database: crate::harness::Database) {
+                let $server = crate::harness::TestServer::start(database).await;
+                $body
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn sqlite() {
+                test(crate::harness::Database::sqlite()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn postgres() {
+                if let Some(database) = crate::harness::Database::postgres().await {
+                    test(database).await;
+                }
+            }
+        }
+    )+};
+}
+
+/// What the storage was asked to do, and whether it does it.
+#[derive(Default)]
+pub(crate) struct Disk {
+    pub(crate) reads: AtomicU64,
+    pub(crate) broken: AtomicBool,
+}
+
+impl Disk {
+    fn step(&self, step: Step) -> io::Result<()> {
+        if step == Step::Read {
+            self.reads.fetch_add(1, Ordering::SeqCst);
+        }
+        if self.broken.load(Ordering::SeqCst) { Err(io::Error::other("broken by the test")) } else { Ok(()) }
+    }
+}
+
+/// A server that runs in this process.
+pub(crate) struct TestServer {
+    pub(crate) url: String,
+    pub(crate) app: Arc<App>,
+    pub(crate) clock: Arc<FixedClock>,
+    pub(crate) disk: Arc<Disk>,
+    pub(crate) folder: TempDir,
+    pub(crate) shutdown: CancellationToken,
+    database: Database,
+    settings: Settings,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl TestServer {
+    pub(crate) async fn start(database: Database) -> Self {
+        let settings = Settings { requests_per_minute: 1_000_000, ..Settings::default() };
+        Self::start_with(database, settings).await
+    }
+
+    pub(crate) async fn start_with(database: Database, settings: Settings) -> Self {
+        log();
+        let folder = TempDir::new().unwrap();
+        Self::open(database, settings, folder, Arc::new(FixedClock::at(BEGIN))).await
+    }
+
+    /// The same data, served by another server with other settings.
+    pub(crate) async fn restart_with(self, settings: Settings) -> Self {
+        self.shutdown.cancel();
+        self.task.await.unwrap().unwrap();
+        Self::open(self.database, settings, self.folder, self.clock).await
+    }
+
+    pub(crate) async fn restart(self) -> Self {
+        let settings = self.settings.clone();
+        self.restart_with(settings).await
+    }
+
+    /// The same data after a kill: nothing is told to stop, nothing is closed.
+    pub(crate) async fn kill_and_restart(self) -> Self {
+        self.task.abort();
+        let settings = self.settings.clone();
+        Self::open(self.database, settings, self.folder, self.clock).await
+    }
+
+    async fn open(database: Database, settings: Settings, folder: TempDir, clock: Arc<FixedClock>) -> Self {
+        let db = match &database {
+            Database::Sqlite => open_sqlite(folder.path()).await,
+            Database::Postgres(url) => Db::open_postgres(url).await.unwrap(),
+        };
+        let disk = Arc::new(Disk::default());
+        let watch = Arc::clone(&disk);
+        let packs = Packs::open(&folder.path().join("packs")).unwrap().watched(Arc::new(move |step| watch.step(step)));
+        let app = Arc::new(App {
+            db,
+            packs,
+            clock: Arc::<FixedClock>::clone(&clock),
+            random: seal::seeded(),
+            rates: Rates::new(settings.requests_per_minute),
+            settings: settings.clone(),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(serve(Arc::clone(&app), listen::Plain(listener), shutdown.clone()));
+        Self { url, app, clock, disk, folder, shutdown, database, settings, task }
+    }
+
+    /// Waits until the server has stopped.
+    pub(crate) async fn stopped(self) -> anyhow::Result<()> {
+        tokio::time::timeout(Duration::from_secs(60), self.task).await.unwrap().unwrap()
+    }
+
+    /// The first person: joins by the owner link.
+    pub(crate) async fn owner(&self) -> Person {
+        let token = joining::owner_token(&self.app).await.unwrap().unwrap();
+        let token = data_encoding::BASE64URL_NOPAD.decode(token.as_bytes()).unwrap();
+        Person::join(&self.url, &token, "owner@example.com").await
+    }
+
+    /// Ann, who owns the server, and Ben, whom she vouched for.
+    pub(crate) async fn ann_and_ben(&self) -> (Person, Person) {
+        let ann = self.owner().await;
+        let ben = ann.bring("ben@example.com").await;
+        (ann, ben)
+    }
+
+    /// One number from the database.
+    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
+        match &self.app.db {
+            Db::Sqlite { read, .. } => sqlx::query_scalar(sql).fetch_one(read).await.unwrap(),
+            Db::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
+        }
+    }
+
+    /// One column of text from the database.
+    pub(crate) async fn column(&self, sql: &'static str) -> Vec<String> {
+        match &self.app.db {
+            Db::Sqlite { read, .. } => sqlx::query_scalar(sql).fetch_all(read).await.unwrap(),
+            Db::Postgres(pool) => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
+        }
+    }
+}
+
+async fn open_sqlite(folder: &Path) -> Db {
+    let file = folder.join("segue.db");
+    std::fs::OpenOptions::new().append(true).create(true).open(&file).unwrap();
+    Db::open_sqlite(&file).await.unwrap()
+}
+
+/// Everything that all servers of this process have logged.
+pub(crate) fn log() -> Arc<Mutex<Vec<u8>>> {
+    static LOG: OnceLock<Arc<Mutex<Vec<u8>>>> = OnceLock::new();
+    let log = LOG.get_or_init(|| {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let writer = Arc::clone(&lines);
+        let subscriber = logs::subscriber(true, move || Lines(Arc::clone(&writer)));
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        lines
+    });
+    Arc::clone(log)
+}
+
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

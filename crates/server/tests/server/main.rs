@@ -1,0 +1,9 @@
+//! The server over HTTP, on SQLite and on PostgreSQL.
+//!
+//! To add a test: `on_both! { async fn what_holds(server: TestServer) { … } }` in the module of its subject.
+
+#[macro_use]
+mod harness;
+
+mod claims;
+mod path;
