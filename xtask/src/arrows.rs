@@ -4,6 +4,7 @@
 //! To add a rule on text: 1. a function in `text`, 2. its call in `text::violations`, 3. a test beside it.
 
 mod edges;
+mod promises;
 mod sources;
 mod table;
 mod text;
@@ -30,6 +31,10 @@ pub(crate) fn run(checkout: &Checkout) -> Result<()> {
     }
     let sources = sources::read(&checkout.root)?;
     found.extend(text::violations(&sources));
+    for page in promises::PAGES {
+        let text = fs::read_to_string(checkout.root.join(page)).with_context(|| format!("cannot read {page}"))?;
+        found.extend(promises::broken(page, &text, &sources));
+    }
     if !found.is_empty() {
         bail!("the arrows do not hold:\n  {}", found.join("\n  "));
     }

@@ -19,7 +19,16 @@ pub(crate) struct Options {
 /// Builds, and tells the story.
 pub(crate) fn run(checkout: &Checkout, options: &Options) -> Result<()> {
     println!("Building the server and the command line …");
-    process::run(Command::new("cargo").args(["build", "--quiet", "-p", "segue-server", "-p", "segue", "-p", "segue-e2e"]))?;
+    process::run(Command::new("cargo").args([
+        "build",
+        "--quiet",
+        "-p",
+        "segue-server",
+        "-p",
+        "segue",
+        "-p",
+        "segue-e2e",
+    ]))?;
     let mut story = Command::new(checkout.target.join("debug").join("segue-demo"));
     if options.once {
         story.arg("--once");

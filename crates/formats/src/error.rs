@@ -50,6 +50,9 @@ pub enum InstallError {
     /// There is no transcript in the bundle.
     #[error("the bundle holds no transcript")]
     NoTranscript,
+    /// The transcript is longer than any that is captured.
+    #[error("the transcript is too large")]
+    TooLarge,
     /// No valid record is in the transcript.
     #[error("the transcript holds no valid record")]
     Empty,

@@ -65,7 +65,12 @@ impl To {
 }
 
 /// Names a handoff, its end and its recipients' keys, so that its sender can seal it.
-pub(crate) async fn reserve(app: &App, principal: &Principal, body: &Reserve, once: &Once) -> Result<Reservation, Failure> {
+pub(crate) async fn reserve(
+    app: &App,
+    principal: &Principal,
+    body: &Reserve,
+    once: &Once,
+) -> Result<Reservation, Failure> {
     let to = To::read(body)?;
     let (plan, now) = (app.plan(principal), app.clock.now());
     let not_after = plan.grant(now, body.expires_in_hours)?;
@@ -107,7 +112,12 @@ fn upgrade_required(entitlement: Entitlement) -> Failure {
 }
 
 /// Creates a handoff that was reserved, from its sealed bundle.
-pub(crate) async fn create(app: &App, principal: &Principal, body: CreateBundle, once: &Once) -> Result<Handoff, Failure> {
+pub(crate) async fn create(
+    app: &App,
+    principal: &Principal,
+    body: CreateBundle,
+    once: &Once,
+) -> Result<Handoff, Failure> {
     let now = app.clock.now();
     let card = key_cards::current(&mut app.db.read().await?, principal.user).await?;
     let admitted = admission::handoff(body, principal, &card.card)?;

@@ -162,7 +162,12 @@ async fn is_repeat(tx: &mut Tx<'_>, form: &Form<'_>, body: &Join, invite: &invit
 }
 
 /// Invites somebody. The inviter's device drew the token.
-pub(crate) async fn invite(app: &App, principal: &Principal, body: &CreateInvite, once: &Once) -> Result<Invite, Failure> {
+pub(crate) async fn invite(
+    app: &App,
+    principal: &Principal,
+    body: &CreateInvite,
+    once: &Once,
+) -> Result<Invite, Failure> {
     let email = Email::parse(&body.email)?;
     is_hash(&body.token_hash.0, "token_hash")?;
     if body.vouch && !principal.owner {

@@ -20,7 +20,12 @@ use crate::{
 };
 
 /// Stores a snapshot as the newest state of its session.
-pub(crate) async fn push(app: &App, principal: &Principal, body: CreateBundle, once: &Once) -> Result<Session, Failure> {
+pub(crate) async fn push(
+    app: &App,
+    principal: &Principal,
+    body: CreateBundle,
+    once: &Once,
+) -> Result<Session, Failure> {
     let now = app.clock.now();
     // Megabytes are hashed before the transaction, so that the one writer does not wait for that.
     let card = key_cards::current(&mut app.db.read().await?, principal.user).await?;

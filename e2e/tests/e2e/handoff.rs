@@ -1,6 +1,6 @@
 //! The whole path as its users walk it, without the tool at the end.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{fs, io::Write as _, os::unix::fs::PermissionsExt as _, path::Path};
 
 use anyhow::{Context as _, Result};
 use segue_e2e::{
@@ -10,6 +10,8 @@ use segue_e2e::{
 use tempfile::TempDir;
 
 const SESSION: &str = "60fd7404-3e8f-43d7-a6d0-56fe9768814d";
+/// One more line, as the tool appends it.
+const TITLE: &[u8] = b"{\"type\":\"custom-title\",\"customTitle\":\"later\",\"sessionId\":\"x\"}\n";
 
 fn begin(root: &TempDir) -> Result<Story> {
     let story = Story::begin(root.path())?;
@@ -49,7 +51,7 @@ fn a_handoff_is_a_snapshot() -> Result<()> {
     let handoff = story.hand_over(SESSION, &[])?;
 
     let mut grown = original.clone();
-    grown.extend_from_slice(b"{\"type\":\"custom-title\",\"customTitle\":\"later\",\"sessionId\":\"x\"}\n");
+    grown.extend_from_slice(TITLE);
     fs::write(transcript(&story.ann.home()), &grown)?;
     let pushed = story.ann.json(&["push", SESSION])?;
     story.ann.json(&["delete", &id(&pushed, "session_id")?, "--yes"])?;
@@ -62,10 +64,7 @@ fn a_handoff_is_a_snapshot() -> Result<()> {
     restored(&story, &session)?;
     let resumed = story.ben.json(&["resume", &session, "--print"])?;
     let mut bens = fs::OpenOptions::new().append(true).open(id(&resumed, "native_path")?)?;
-    std::io::Write::write_all(
-        &mut bens,
-        b"{\"type\":\"custom-title\",\"customTitle\":\"bens\",\"sessionId\":\"x\"}\n",
-    )?;
+    bens.write_all(TITLE)?;
     story.ben.json(&["push", &session])?;
     assert!(!Path::new(&transcript(&story.ann.home())).exists());
     assert_eq!(story.ann.json(&["handoffs", "get", &handoff])?["status"], "claimed");
@@ -83,6 +82,39 @@ fn pulling_again_gives_the_same_session() -> Result<()> {
     fs::remove_dir_all(story.ben.segue_home().join("sessions").join(&first))?;
     assert_eq!(story.pull(&handoff)?, first);
     restored(&story, &first).map(drop)
+}
+
+#[test]
+fn an_unchanged_push_sends_nothing_and_a_grown_one_little() -> Result<()> {
+    let root = TempDir::new()?;
+    let story = begin(&root)?;
+    let first = story.ann.json(&["push", SESSION])?;
+    let again = story.ann.json(&["push", SESSION])?;
+    assert_eq!((&again["unchanged"], &again["bytes_sent"], &again["seq"]), (&true.into(), &0.into(), &first["seq"]));
+    let mut session = fs::OpenOptions::new().append(true).open(transcript(&story.ann.home()))?;
+    session.write_all(TITLE)?;
+    let grown = story.ann.json(&["push", SESSION])?;
+    assert_eq!((&grown["session_id"], &grown["seq"]), (&first["session_id"], &2.into()));
+    assert!(grown["bytes_sent"].as_u64() < first["bytes_sent"].as_u64(), "{grown} {first}");
+    Ok(())
+}
+
+/// As when the server stored a push and its answer was lost: the client still believes in the state before.
+#[test]
+fn a_push_whose_answer_was_lost_is_taken_up_again() -> Result<()> {
+    let root = TempDir::new()?;
+    let story = begin(&root)?;
+    let session = id(&story.ann.json(&["push", SESSION])?, "session_id")?;
+    let record = story.ann.segue_home().join("sessions").join(&session).join("record.json");
+    let before = fs::read(&record)?;
+    let mut native = fs::OpenOptions::new().append(true).open(transcript(&story.ann.home()))?;
+    native.write_all(TITLE)?;
+    story.ann.json(&["push", SESSION])?;
+    fs::write(&record, before)?;
+    native.write_all(TITLE)?;
+    let taken_up = story.ann.json(&["push", SESSION])?;
+    assert_eq!((&taken_up["session_id"], &taken_up["seq"]), (&session.into(), &3.into()));
+    Ok(())
 }
 
 #[test]

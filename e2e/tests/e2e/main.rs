@@ -1,5 +1,6 @@
 //! End-to-end tests, in one binary so that they link once. To add some: a module beside this file, named here.
 
+mod demo;
 mod handoff;
 mod model_stub;
 mod nothing_readable;

@@ -98,9 +98,20 @@ fn with_a_compaction_and_a_rename() -> Result<()> {
 }
 
 #[test]
-fn of_an_older_version() -> Result<()> {
-    let turns = survives_a_handoff("2.1.50", "aef0dec8-0b7d-40f6-929a-ae53b3d44ba2")?;
+fn with_parallel_calls() -> Result<()> {
+    let turns = survives_a_handoff("2.1.197-parallel", "f4fbc252-f741-4d90-a864-7442af4313b8")?;
     assert!(calls(&turns) >= 2, "{turns:#?}");
+    Ok(())
+}
+
+#[test]
+fn of_older_versions() -> Result<()> {
+    for (version, native_id) in
+        [("2.1.50", "aef0dec8-0b7d-40f6-929a-ae53b3d44ba2"), ("2.0.76", "e701cf97-6a20-4425-9ddc-dcf19475b8cd")]
+    {
+        let turns = survives_a_handoff(version, native_id)?;
+        assert!(turns.len() > 3, "{version}: {turns:#?}");
+    }
     Ok(())
 }
 

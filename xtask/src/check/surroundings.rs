@@ -43,7 +43,7 @@ impl Surroundings {
             command.env("TEST_DATABASE_URL", cluster.url()?);
             again
         } else {
-            command.env_remove("TEST_DATABASE_URL").env("SEGUE_TEST_SQLITE_ONLY", "1");
+            command.env_remove("TEST_DATABASE_URL").env("SEGUE_SQLITE_ONLY", "1");
             process::line(&command)
         };
         let stream = if nextest { Stream::Err } else { Stream::Out };

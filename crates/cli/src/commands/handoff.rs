@@ -44,7 +44,7 @@ pub(super) fn run(options: &args::Handoff, output: &Output) -> Result<()> {
     loop {
         let reservation = reserve(&remote, &record.session_id, options)?;
         let recipient = listed(&reservation, options)?;
-        let key = recipient_key(&home, output, recipient)?;
+        let key = recipient_key(&home, &account, output, recipient)?;
         let purpose = purpose(&reservation, head, capture.card(options.private), &options.message)?;
         let sealed = uploader.seal(record, capture, &pushed.contents, purpose, &[key], false)?;
         match remote.create_handoff(&body(&sealed)) {
@@ -78,12 +78,17 @@ fn listed<'a>(reservation: &'a Reservation, options: &args::Handoff) -> Result<&
         .hint("Nothing was handed over. Tell whoever runs the server."))
 }
 
-fn recipient_key(home: &Home, output: &Output, recipient: &Listed) -> Result<RecipientKey> {
+fn recipient_key(home: &Home, account: &Account, output: &Output, recipient: &Listed) -> Result<RecipientKey> {
     let signed = SignedKeyCard::parse(&recipient.key_card.0)
         .map_err(|error| CliError::verification(format!("the recipient's key card is not one: {error}")))?;
     contacts::meet(home, output, &recipient.email, &signed)?;
     if signed.card.user_id != recipient.user_id {
         return Err(CliError::verification("the recipient's key card belongs to another account"));
+    }
+    // One's own keys need no first contact: they are here.
+    if recipient.user_id == account.user_id && signed.card.identity_key != account.keys()?.identity.public() {
+        return Err(CliError::verification("the server gives another identity key as your own")
+            .hint("Nothing was handed over. Tell whoever runs the server."));
     }
     Ok(RecipientKey {
         kind: WrapKind::User,

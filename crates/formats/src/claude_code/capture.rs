@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, Write};
 
 use super::chain::live_chain;
-use super::files::{SESSION, list_beside};
+use super::files::{MAX_TRANSCRIPT, SESSION, list_beside};
 use super::index::{Entry, Index, Kind};
 use super::layout::session_of;
 use super::messages::Converter;
@@ -13,9 +13,6 @@ use super::scan::{Scan, scan};
 use crate::session::{Counts, Dropped, HEADER_VERSION, Header};
 use crate::view::{Message, Part, Role, ViewWriter};
 use crate::{CaptureError, Captured, CapturedFile, Env, Found, Tool};
-
-/// The longest transcript taken, in bytes (4 GiB).
-const MAX_TRANSCRIPT: u64 = 4 * 1024 * 1024 * 1024;
 
 /// Takes the session as it is now; what the tool appends meanwhile is not part of it.
 pub(super) fn capture(env: &Env, found: &Found, view: &mut dyn Write) -> Result<Captured, CaptureError> {

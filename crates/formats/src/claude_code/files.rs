@@ -23,6 +23,8 @@ use crate::{CapturedFile, DiscoverError, Env, SkipReason, Skipped};
 /// The transcript's place in a bundle.
 pub(super) const SESSION: &str = "session.jsonl";
 
+/// The longest transcript taken or installed, in bytes (4 GiB).
+pub(super) const MAX_TRANSCRIPT: u64 = 4 * 1024 * 1024 * 1024;
 /// The most files taken beside the transcript. A session of a week had 300.
 pub(super) const MAX_FILES: usize = 4096;
 /// The longest of them, in bytes (256 MiB).

@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 
 use super::discover::read_dir;
 use super::edit::Edits;
-use super::files::{Folder, MAX_FILE, MAX_FILES, SESSION, read_dir_unlinked};
+use super::files::{Folder, MAX_FILE, MAX_FILES, MAX_TRANSCRIPT, SESSION, read_dir_unlinked};
 use super::layout::{config_dir, encode_dir, is_agent_transcript, is_session_id, projects_dir, todo_agent};
 use super::place::{Placed, copy_file, draft_dir, draft_file, is_same, make_dirs};
 use super::transcript::{Written, write_transcript};
@@ -59,8 +59,10 @@ struct Received {
 impl Received {
     fn list(native_dir: &Path, session: &str) -> Result<Self, InstallError> {
         let transcript = native_dir.join(SESSION);
-        if !fs::symlink_metadata(&transcript).is_ok_and(|meta| meta.is_file()) {
-            return Err(InstallError::NoTranscript);
+        match fs::symlink_metadata(&transcript) {
+            Ok(meta) if meta.is_file() && meta.len() > MAX_TRANSCRIPT => return Err(InstallError::TooLarge),
+            Ok(meta) if meta.is_file() => {}
+            _ => return Err(InstallError::NoTranscript),
         }
         let (mut files, mut skipped) = (Vec::new(), Vec::new());
         for folder in Folder::ALL {

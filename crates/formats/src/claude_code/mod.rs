@@ -1,11 +1,15 @@
 //! Claude Code.
 //!
-//! Checked with the tool itself, 2.1.197, against a stub of the model API: for each fixture, what the tool sends on
-//! resume is what the view holds (thinking and the tool's own reminders aside). The rules are in [`chain`]; what the tool
-//! does with permission modes in `edit`, with calls left open in `install`. What it writes of itself and sends as words
-//! of the user (local commands and their output, compact summaries) are notices in the view; lines marked `isMeta`, which
-//! it sends too, are not in the view. `claude --resume ID` in the project's directory finds the session by the names of
-//! folder and file alone.
+//! Checked with the tool itself, 2.1.197, against a stub of the model API: every recorded session was captured, installed
+//! in another home and directory and resumed, and what the tool sent is what the view holds, in the same order. It adds
+//! or changes only this: thinking (kept in the native file, not in the view), its own reminders, also behind the text of a
+//! result; `Task` is sent as `Agent`, its new name; a call without a result is not sent; and a conversation that ends with
+//! the user gets a closing line or two made up by the tool. The rules of order are in `chain`, what it does with
+//! permission modes in `edit`, with open calls in `install`.
+//!
+//! What the tool wrote itself and sends as words of the user (local commands and their output, compact summaries) are
+//! notices in the view; lines marked `isMeta`, which it sends too, are not in the view. `claude --resume ID` in the
+//! project's directory finds a session by the names of folder and file alone.
 
 mod capture;
 mod chain;

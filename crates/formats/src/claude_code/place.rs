@@ -109,3 +109,58 @@ fn sync_dir(target: &Path) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_is_never_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, folder) = (dir.path().join("file"), dir.path().join("folder"));
+        fs::write(&file, "mine").unwrap();
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("file"), "mine").unwrap();
+        let mut placed = Placed::default();
+        assert!(placed.put_file(draft_file(dir.path()).unwrap(), &file).is_err());
+        assert!(placed.put_dir(draft_dir(dir.path()).unwrap(), &folder).is_err());
+        drop(placed);
+        assert_eq!(
+            (fs::read(&file).unwrap(), fs::read(folder.join("file")).unwrap()),
+            (b"mine".to_vec(), b"mine".to_vec())
+        );
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_is_not_kept_is_taken_away() {
+        let dir = tempfile::tempdir().unwrap();
+        for keep in [false, true] {
+            let mut placed = Placed::default();
+            placed.put_file(draft_file(dir.path()).unwrap(), &dir.path().join("file")).unwrap();
+            placed.put_dir(draft_dir(dir.path()).unwrap(), &dir.path().join("folder")).unwrap();
+            if keep {
+                assert_eq!(placed.keep().len(), 2);
+            } else {
+                drop(placed);
+            }
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), if keep { 2 } else { 0 });
+        }
+    }
+
+    #[test]
+    fn files_are_the_same_if_every_byte_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| {
+            let path = dir.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            path
+        };
+        let long = vec![7; 20_000];
+        let mut other = long.clone();
+        other[19_999] = 8;
+        let (one, same, other) = (write("a", &long), write("b", &long), write("c", &other));
+        assert!(is_same(&one, &same).unwrap() && !is_same(&one, &other).unwrap());
+        assert!(!is_same(&one, &write("d", &long[1..])).unwrap());
+    }
+}

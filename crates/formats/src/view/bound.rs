@@ -106,6 +106,12 @@ mod tests {
     }
 
     #[test]
+    fn says_how_many_parts_are_left_out() {
+        let cut = bound(message((0..100).map(|_| Part::text("x")).collect()));
+        assert_eq!((cut.parts.len(), cut.parts.last()), (64, Some(&Part::notice("37 more parts"))));
+    }
+
+    #[test]
     fn counts_what_is_left_out() {
         let cut = bound(message(vec![Part::ToolResult {
             id: "a".into(),

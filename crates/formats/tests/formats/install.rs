@@ -196,3 +196,15 @@ fn old_subagents_travel_with_their_session_only() {
     assert_eq!(fs::read_to_string(&target).unwrap(), "mine");
     assert!(receiver.files().iter().any(|(path, _)| path.ends_with(format!("todos/{FRESH}-agent-{FRESH}.json"))));
 }
+
+#[test]
+fn a_transcript_must_be_a_file_of_a_bounded_length() {
+    let (receiver, bundle, header, _sender) = received("2.1.197", PLAIN);
+    let path = bundle.join("session.jsonl");
+    fs::File::options().write(true).open(&path).unwrap().set_len(5 << 30).unwrap();
+    assert!(matches!(receiver.install(&bundle, &header), Err(InstallError::TooLarge)));
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert!(matches!(receiver.install(&bundle, &header), Err(InstallError::NoTranscript)));
+    assert!(receiver.files().is_empty());
+}

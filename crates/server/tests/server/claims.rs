@@ -1,1 +1,123 @@
-//! One claim wins.
+//! One claim wins, whoever else asks at the same moment (SPEC T13).
+
+use std::{collections::HashMap, sync::atomic::Ordering, time::Instant};
+
+use futures::future::join_all;
+use segue_api::handoffs::{Claimed, Handoff};
+use segue_domain::{HandoffId, Timestamp};
+use segue_server::store::reservations::{self, Reservation};
+use segue_signed::SignedEnvelope;
+
+use crate::harness::{
+    BEGIN, HOUR_MS, Person, TestServer,
+    seal::{Draft, TestPack, draw},
+};
+
+/// Claimers of one handoff.
+const CLAIMERS: usize = 64;
+/// Handoffs, one after the other.
+const ROUNDS: usize = 200;
+
+/// A handoff to several people, as a team's will be. Reserving is for one person so far, so the row is put there.
+async fn hand_to_all(server: &TestServer, ann: &Person, snapshot: &SignedEnvelope, to: &[Person]) -> (Draft, Handoff) {
+    let handoff = HandoffId::from_bytes(draw());
+    let not_after = BEGIN.plus_millis(HOUR_MS);
+    let reservation = Reservation {
+        handoff,
+        sender: ann.user_id.parse().unwrap(),
+        session_id: snapshot.envelope.header.session_id.clone(),
+        not_after,
+        reserved_until: Timestamp::from_millis(i64::MAX),
+        recipients: to.iter().map(|person| person.user_id.parse().unwrap()).collect(),
+    };
+    let mut tx = server.app.db.begin().await.unwrap();
+    reservations::insert(&mut tx, &reservation).await.unwrap();
+    tx.commit().await.unwrap();
+    let cards: Vec<_> = to.iter().map(Person::card).collect();
+    let draft = Draft::handoff(ann, snapshot, &handoff.to_string(), not_after.as_millis(), &cards);
+    let answer = ann.post("/api/v1/handoffs", &draft.body(&draft.sign(ann))).await;
+    (draft, answer.ok())
+}
+
+async fn people(ann: &Person, count: usize) -> Vec<Person> {
+    let mut people = Vec::new();
+    for number in 0..count {
+        people.push(ann.bring(&format!("p{number}@example.com")).await);
+    }
+    people
+}
+
+on_both! {
+    async fn sixty_four_claim_at_once_and_one_wins_two_hundred_times(server: TestServer) {
+        let ann = server.owner().await;
+        let claimers = people(&ann, CLAIMERS).await;
+        let (snapshot, _) = ann.push_new(&TestPack::new(2_000)).await;
+        let (mut wins, mut took) = (HashMap::<String, u32>::new(), std::time::Duration::ZERO);
+        for round in 1..=ROUNDS {
+            let (draft, handoff) = hand_to_all(&server, &ann, &snapshot, &claimers).await;
+            let packs = server.count("SELECT SUM(refs) FROM packs").await;
+            #[expect(clippy::disallowed_methods, reason = "the figure that the report wants")]
+            let begun = Instant::now();
+            let answers = join_all(claimers.iter().map(|person| person.claim(&handoff.handoff_id, draft.claim))).await;
+            took += begun.elapsed();
+            let winners: Vec<_> = (0..CLAIMERS).filter(|&index| answers[index].status == 200).collect();
+            let [winner] = winners[..] else { panic!("{} winners in round {round}", winners.len()) };
+            for loser in (0..CLAIMERS).filter(|&index| index != winner) {
+                assert_eq!(answers[loser].refused(), (409, "already_claimed".to_owned()));
+            }
+            let claimed: Claimed = answers[winner].ok();
+            let again: Claimed = claimers[winner].claim(&handoff.handoff_id, draft.claim).await.ok();
+            assert_eq!(again, claimed);
+            assert_eq!(server.count("SELECT SUM(refs) FROM packs").await, packs, "a claim counts no reference");
+            *wins.entry(claimers[winner].user_id.clone()).or_default() += 1;
+        }
+        let rounds = i64::try_from(ROUNDS).unwrap();
+        assert_eq!(server.count("SELECT COUNT(*) FROM events WHERE kind = 'claimed'").await, rounds);
+        assert_eq!(server.count("SELECT COUNT(*) FROM sessions WHERE handoff_id IS NOT NULL").await, rounds);
+        assert_eq!(server.count("SELECT COUNT(*) FROM outbox WHERE kind = 'claimed'").await, rounds);
+        assert_eq!(server.count("SELECT COUNT(*) FROM handoffs WHERE version <> 2").await, 0, "one change each");
+        assert_eq!(server.disk.reads.load(Ordering::SeqCst), 0, "a claim reads no pack");
+        assert!(wins.len() > 1, "always the same winner: the requests did not race");
+        println!("{:.0} claims a second", (CLAIMERS * ROUNDS) as f64 / took.as_secs_f64());
+    }
+
+    async fn a_wrong_proof_changes_nothing(server: TestServer) {
+        let (ann, ben) = server.ann_and_ben().await;
+        let (snapshot, _) = ann.push_new(&TestPack::new(2_000)).await;
+        let (draft, handoff) = ann.hand(&snapshot, &ben).await;
+        for proof in [[0; 32], draft.envelope.claim_check, draw()] {
+            assert_eq!(ben.claim(&handoff.handoff_id, proof).await.refused(), (422, "wrong_proof".to_owned()));
+        }
+        assert_eq!(server.column("SELECT kind FROM events ORDER BY seq").await, ["created"]);
+        assert_eq!(server.column("SELECT state FROM handoffs").await, ["pending"]);
+        assert_eq!(server.count("SELECT COUNT(*) FROM handoffs WHERE viewed_at IS NULL AND version = 1").await, 1);
+        assert_eq!(ben.claim(&handoff.handoff_id, draft.claim).await.status, 200);
+        // After the claim, too, the proof is looked at first.
+        assert_eq!(ben.claim(&handoff.handoff_id, [0; 32]).await.refused(), (422, "wrong_proof".to_owned()));
+    }
+
+    async fn losers_lose_their_wrap_and_the_sealed_content(server: TestServer) {
+        let ann = server.owner().await;
+        let both = people(&ann, 2).await;
+        let (snapshot, _) = ann.push_new(&TestPack::new(2_000)).await;
+        let (draft, handoff) = hand_to_all(&server, &ann, &snapshot, &both).await;
+        let path = format!("/api/v1/handoffs/{}/bundle", handoff.handoff_id);
+        let before: segue_api::bundles::Bundle = both[1].get(&path).await.ok();
+        assert!(before.wrap.is_some());
+        assert_eq!(both[0].claim(&handoff.handoff_id, draft.claim).await.status, 200);
+        let after: segue_api::bundles::Bundle = both[1].get(&path).await.ok();
+        assert!(after.wrap.is_none());
+        let manifest = format!("/api/v1/bundles/{}/manifest", draft.bundle_id());
+        assert_eq!((both[0].get(&manifest).await.status.as_u16(), both[1].get(&manifest).await.status.as_u16()), (200, 404));
+    }
+
+    async fn one_may_hand_to_oneself(server: TestServer) {
+        let ann = server.owner().await;
+        let (snapshot, session) = ann.push_new(&TestPack::new(2_000)).await;
+        let (draft, handoff) = ann.hand(&snapshot, &ann).await;
+        assert_eq!(handoff.role, segue_api::handoffs::Role::Both);
+        let claimed: Claimed = ann.claim(&handoff.handoff_id, draft.claim).await.ok();
+        assert_ne!(claimed.session_id, session.session_id);
+        assert_eq!(server.column("SELECT kind FROM outbox").await, ["created"], "nobody mails oneself about a claim");
+    }
+}

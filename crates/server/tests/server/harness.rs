@@ -37,24 +37,21 @@ pub(crate) const HOUR_MS: i64 = 3_600_000;
 
 /// Runs a test on SQLite, and on PostgreSQL unless that was left out in so many words.
 macro_rules! on_both {
-    ($(async fn $name:ident($server:ident: TestServer) $body:block)+) => {$(
-        mod $name {
-            use super::*;
+    ($(async fn $name:ident($server:ident: $type:ty) $body:block)+) => {$(
+        async fn $name($server: $type) $body
 
-            async fn test(database: crate::harness::Database) {
-                let $server = crate::harness::TestServer::start(database).await;
-                $body
-            }
+        mod $name {
+            use crate::harness::{Database, TestServer};
 
             #[tokio::test(flavor = "multi_thread")]
             async fn sqlite() {
-                test(crate::harness::Database::sqlite()).await;
+                super::$name(TestServer::start(Database::sqlite()).await).await;
             }
 
             #[tokio::test(flavor = "multi_thread")]
             async fn postgres() {
-                if let Some(database) = crate::harness::Database::postgres().await {
-                    test(database).await;
+                if let Some(database) = Database::postgres().await {
+                    super::$name(TestServer::start(database).await).await;
                 }
             }
         }
@@ -112,13 +109,6 @@ impl TestServer {
     pub(crate) async fn restart(self) -> Self {
         let settings = self.settings.clone();
         self.restart_with(settings).await
-    }
-
-    /// The same data after a kill: nothing is told to stop, nothing is closed.
-    pub(crate) async fn kill_and_restart(self) -> Self {
-        self.task.abort();
-        let settings = self.settings.clone();
-        Self::open(self.database, settings, self.folder, self.clock).await
     }
 
     async fn open(database: Database, settings: Settings, folder: TempDir, clock: Arc<FixedClock>) -> Self {

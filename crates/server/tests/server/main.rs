@@ -6,4 +6,17 @@
 mod harness;
 
 mod claims;
+mod drain;
+mod existence;
+mod expiry;
+mod handing;
+mod joining;
+mod limits;
+mod logs;
+mod once;
+mod openapi;
+mod packs;
 mod path;
+mod process;
+mod schema;
+mod snapshots;

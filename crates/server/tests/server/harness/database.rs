@@ -22,7 +22,9 @@ impl Database {
             return None;
         }
         let Ok(url) = std::env::var("TEST_DATABASE_URL") else {
-            panic!("TEST_DATABASE_URL names no PostgreSQL: run `cargo xtask check`, or set SEGUE_SQLITE_ONLY=1 to leave it out");
+            panic!(
+                "TEST_DATABASE_URL names no PostgreSQL: run `cargo xtask check`, or set SEGUE_SQLITE_ONLY=1 to leave it out"
+            );
         };
         Some(Self::Postgres(copy(&url).await))
     }

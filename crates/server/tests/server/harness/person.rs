@@ -25,7 +25,7 @@ pub(crate) struct Person {
     pub(crate) token: String,
     pub(crate) device_key: SigningKey,
     pub(crate) signed_card: SignedKeyCard,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
 }
 
 /// An answer, read whole.
@@ -195,8 +195,7 @@ impl Person {
     /// Hands a pushed session over to somebody.
     pub(crate) async fn hand(&self, snapshot: &SignedEnvelope, to: &Self) -> (Draft, Handoff) {
         let reservation = self.reserve(&snapshot.envelope.header.session_id, &to.email).await;
-        let draft =
-            Draft::handoff(self, snapshot, &reservation.handoff_id, reservation.not_after, &[to.card()]);
+        let draft = Draft::handoff(self, snapshot, &reservation.handoff_id, reservation.not_after, &[to.card()]);
         let answer = self.post("/api/v1/handoffs", &draft.body(&draft.sign(self))).await;
         assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
         (draft, answer.ok())

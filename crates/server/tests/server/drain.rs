@@ -1,0 +1,66 @@
+//! Stopping lets open requests end, for a bounded time (SPEC S4).
+
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use futures::{SinkExt as _, channel::mpsc};
+use reqwest::Method;
+use segue_api::PACK_SHA256;
+use segue_server::app::Settings;
+
+use crate::harness::{Person, TestServer, seal::TestPack};
+
+/// An upload whose first half was sent.
+async fn begin(
+    ann: &Person,
+    pack: &TestPack,
+) -> (mpsc::Sender<std::io::Result<Vec<u8>>>, tokio::task::JoinHandle<Option<u16>>) {
+    let (mut sender, body) = mpsc::channel(1);
+    let request = ann
+        .request(Method::PUT, &format!("/api/v1/packs/{}", pack.id()))
+        .header(PACK_SHA256, HEXLOWER.encode(&pack.entry.sha256))
+        .header("content-length", pack.bytes.len())
+        .body(reqwest::Body::wrap_stream(body));
+    let sending = tokio::spawn(async move { request.send().await.ok().map(|answer| answer.status().as_u16()) });
+    sender.send(Ok(pack.bytes[..1_000].to_vec())).await.unwrap();
+    (sender, sending)
+}
+
+/// Waits until an upload lies aside: its request has arrived.
+async fn arrived(server: &TestServer) {
+    let aside = server.folder.path().join("packs/aside");
+    while std::fs::read_dir(&aside).unwrap().next().is_none() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+on_both! {
+    async fn an_upload_that_began_before_the_stop_is_finished(server: TestServer) {
+        let ann = server.owner().await;
+        let pack = TestPack::new(2_000);
+        let (mut sender, sending) = begin(&ann, &pack).await;
+        arrived(&server).await;
+        server.shutdown.cancel();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let refused = reqwest::Client::new().get(format!("{}/livez", server.url)).send().await;
+        assert!(refused.is_err(), "a new connection was taken while stopping");
+        sender.send(Ok(pack.bytes[1_000..].to_vec())).await.unwrap();
+        drop(sender);
+        assert_eq!(sending.await.unwrap(), Some(201));
+        let server = server.restart().await;
+        assert_eq!(ann.at(&server.url).upload(&pack).await.status, 200);
+    }
+
+    async fn an_upload_that_does_not_end_is_cut(server: TestServer) {
+        let ann = server.owner().await;
+        let drain = Duration::from_millis(200);
+        let server = server.restart_with(Settings { requests_per_minute: 1_000, drain, ..Settings::default() }).await;
+        let pack = TestPack::new(2_000);
+        let (sender, sending) = begin(&ann.at(&server.url), &pack).await;
+        arrived(&server).await;
+        server.shutdown.cancel();
+        server.stopped().await.unwrap();
+        drop(sender);
+        assert_eq!(sending.await.unwrap(), None);
+    }
+}
