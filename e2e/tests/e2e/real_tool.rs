@@ -107,7 +107,7 @@ fn with_parallel_calls() -> Result<()> {
 #[test]
 fn of_older_versions() -> Result<()> {
     for (version, native_id) in
-        [("2.1.50", "aef0dec8-0b7d-40f6-929a-ae53b3d44ba2"), ("2.0.76", "e701cf97-6a20-4425-9ddc-dcf19475b8cd")]
+        [("2.1.50", "aef0dec8-0b7d-40f6-929a-ae53b3d44ba2"), ("2.0.76", "55d76dd0-5b45-4743-8453-afc4b97ff240")]
     {
         let turns = survives_a_handoff(version, native_id)?;
         assert!(turns.len() > 3, "{version}: {turns:#?}");

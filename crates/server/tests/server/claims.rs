@@ -55,7 +55,7 @@ on_both! {
         let (mut wins, mut took) = (HashMap::<String, u32>::new(), std::time::Duration::ZERO);
         for round in 1..=ROUNDS {
             let (draft, handoff) = hand_to_all(&server, &ann, &snapshot, &claimers).await;
-            let packs = server.count("SELECT SUM(refs) FROM packs").await;
+            let packs = server.count("SELECT CAST(SUM(refs) AS BIGINT) FROM packs").await;
             #[expect(clippy::disallowed_methods, reason = "the figure that the report wants")]
             let begun = Instant::now();
             let answers = join_all(claimers.iter().map(|person| person.claim(&handoff.handoff_id, draft.claim))).await;
@@ -68,7 +68,7 @@ on_both! {
             let claimed: Claimed = answers[winner].ok();
             let again: Claimed = claimers[winner].claim(&handoff.handoff_id, draft.claim).await.ok();
             assert_eq!(again, claimed);
-            assert_eq!(server.count("SELECT SUM(refs) FROM packs").await, packs, "a claim counts no reference");
+            assert_eq!(server.count("SELECT CAST(SUM(refs) AS BIGINT) FROM packs").await, packs, "a claim counts no reference");
             *wins.entry(claimers[winner].user_id.clone()).or_default() += 1;
         }
         let rounds = i64::try_from(ROUNDS).unwrap();

@@ -26,7 +26,7 @@ on_both! {
         assert_eq!(server.count("SELECT COUNT(*) FROM sessions").await, 1);
         // The sealed content is gone, its packs are still Ann's, and both may still look.
         assert_eq!(server.count("SELECT COUNT(*) FROM bundles WHERE kind = 'handoff' AND manifest IS NULL").await, 1);
-        assert_eq!(server.count("SELECT SUM(refs) FROM packs").await, 1);
+        assert_eq!(server.count("SELECT CAST(SUM(refs) AS BIGINT) FROM packs").await, 1);
         let seen: Handoff = ben.get(&format!("/api/v1/handoffs/{}", handoff.handoff_id)).await.ok();
         assert!(seen.status == "expired" && seen.ended_at.is_some());
         let bundle: Bundle = ben.get(&format!("/api/v1/handoffs/{}/bundle", handoff.handoff_id)).await.ok();

@@ -24,7 +24,7 @@ on_both! {
         let answers = join_all((0..16).map(|_| ann.post_once("/api/v1/bundles", key, &body))).await;
         let sessions: Vec<Session> = answers.iter().map(|answer| answer.ok()).collect();
         assert!(answers.iter().all(|answer| answer.status == 201) && sessions.iter().all(|session| *session == sessions[0]));
-        assert_eq!(server.count("SELECT SUM(refs) FROM packs").await, 1);
+        assert_eq!(server.count("SELECT CAST(SUM(refs) AS BIGINT) FROM packs").await, 1);
 
         let (session_id, to_email) = (sessions[0].session_id.clone(), Some(ben.email.clone()));
         let reserve = Reserve { session_id, to_email, ..Reserve::default() };

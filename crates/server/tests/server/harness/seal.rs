@@ -8,6 +8,7 @@ use segue_domain::{BundleId, PackId};
 use segue_server::app::Random;
 use segue_signed::{
     BundleKind, Card, Envelope, Header, KeyCard, PackEntry, Recipient, SignedEnvelope, Wrap, WrapKind, sha256, sig,
+    wrap::OWN_KEY_FP,
 };
 
 use super::Person;
@@ -166,7 +167,7 @@ pub(crate) fn wrap(kind: WrapKind, card: &KeyCard) -> Wrap {
     Wrap {
         kind,
         id: card.user_id.clone(),
-        key_fp: card.encryption_key_fingerprint(),
+        key_fp: if kind == WrapKind::Own { OWN_KEY_FP } else { card.encryption_key_fingerprint() },
         epoch: card.epoch,
         enc: (kind != WrapKind::Own).then(draw),
         ct: draw(),
