@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use segue_api::Code;
 
-/// The exit codes of `segue` (SPEC C).
+/// The exit codes of `segue` that mean a failure (SPEC C). Others come with what they are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// Something failed that has no code of its own.
@@ -19,8 +19,6 @@ pub enum Exit {
     Conflict = 5,
     /// The server or the way to it failed.
     Network = 6,
-    /// It worked, but something was left out.
-    Partial = 8,
     /// A signature, hash or identity does not verify.
     Verification = 9,
     /// Too late.

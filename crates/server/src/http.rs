@@ -1,11 +1,12 @@
 //! HTTP: every handler reads its request, asks the store or a transition, and maps the answer.
 //!
 //! To add a route: 1. its types in `segue-api`; 2. a handler in the module of that name, with its `#[utoipa::path]`; 3. a
-//! line in [`routes`]; 4. `UPDATE_OPENAPI=1 cargo test -p segue-server`. The existence test meets it by itself.
+//! line in [`routes`]; 4. `cargo xtask openapi`. The existence test meets it by itself.
 
 mod account;
 mod ask;
 mod bundles;
+mod document;
 mod finish;
 mod guard;
 mod handoffs;
@@ -19,38 +20,15 @@ mod sessions;
 use std::sync::Arc;
 
 use axum::{Router, middleware};
-use segue_api::{Code, Problem};
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::{
-    Modify, OpenApi,
-    openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
-};
+use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::App, failure::Failure};
 
-/// The document's frame.
-#[derive(OpenApi)]
-#[openapi(
-    info(title = "Segue", description = "Hands live AI conversations over. Times are unix milliseconds, bytes base64url."),
-    components(schemas(Problem, Code)),
-    modifiers(&BearerToken)
-)]
-struct Document;
-
-struct BearerToken;
-
-impl Modify for BearerToken {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        document.components.get_or_insert_default().add_security_scheme("device_token", scheme);
-        document.security = Some(vec![SecurityRequirement::new("device_token", Vec::<String>::new())]);
-    }
-}
-
 /// All routes with what is documented of them.
 fn routes() -> OpenApiRouter<Arc<App>> {
-    let quick = OpenApiRouter::with_openapi(Document::openapi())
+    let quick = OpenApiRouter::with_openapi(document::Document::openapi())
         .routes(routes!(server::livez))
         .routes(routes!(server::readyz))
         .routes(routes!(server::server))
@@ -76,7 +54,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
 
 /// The OpenAPI document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes().into_openapi()
+    document::with_idempotency_keys(routes().into_openapi())
 }
 
 /// The service: routes, and around them what every request goes through.

@@ -61,7 +61,7 @@ where
         tokio::time::sleep(app.settings.drain).await;
     };
     tokio::select! {
-        served = server => served.context("the server stopped")?,
+        ended = server => ended.context("the server stopped")?,
         () = drained => tracing::warn!("requests that did not end in time were cut"),
     }
     sweeping.await.context("the sweep stopped")?;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use data_encoding::HEXLOWER;
 use futures::{Stream, TryStreamExt as _};
 use segue_domain::limits;
 use segue_signed::{lv::lv_cat, sha256};
@@ -52,10 +52,25 @@ pub struct Packs {
     watch: Option<Watch>,
 }
 
-/// An upload that lies aside. [`Packs::keep`] makes it last; dropped, it is deleted with the next start.
+/// A file that lies aside, and is deleted when nobody renamed it away: a request that is cut leaves nothing behind.
+#[derive(Debug)]
+struct Aside(PathBuf);
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        match std::fs::remove_file(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%error, "a file that lies aside stays until the next start");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// An upload that lies aside until [`Packs::keep`] makes it last.
 #[derive(Debug)]
 pub struct Upload {
-    file: PathBuf,
+    file: Aside,
     /// SHA-256 of what was read.
     pub sha256: [u8; 32],
     /// Bytes read.
@@ -102,15 +117,15 @@ impl Packs {
     where
         S: Stream<Item = Result<Bytes, axum::Error>> + Unpin,
     {
+        let (aside, mut file) = self.create_aside(name).await?;
+        let (sha256, len) = self.write(&mut file, body, len_max).await?;
+        Ok(Upload { file: aside, sha256, len })
+    }
+
+    async fn create_aside(&self, name: [u8; 16]) -> io::Result<(Aside, File)> {
         let path = self.aside().join(HEXLOWER.encode(&name));
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        let mut file = options.open(&path).await?;
-        let received = self.write(&mut file, body, len_max).await;
-        if received.is_err() {
-            tokio::fs::remove_file(&path).await?;
-        }
-        received.map(|(sha256, len)| Upload { file: path, sha256, len })
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).await?;
+        Ok((Aside(path), file))
     }
 
     async fn write<S>(&self, file: &mut File, mut body: S, len_max: u64) -> Result<([u8; 32], u64), UploadError>
@@ -141,18 +156,13 @@ impl Packs {
         let path = self.path(pack);
         let folder = self.shelf(pack);
         private_folder(&folder)?;
-        tokio::fs::rename(&upload.file, &path).await?;
+        tokio::fs::rename(&upload.file.0, &path).await?;
         self.step(Step::Sync)?;
         // The new names are durable only when their folders are.
         for folder in [folder.as_path(), &self.folder] {
             File::open(folder).await?.sync_all().await?;
         }
         Ok(())
-    }
-
-    /// Deletes an upload that lies aside.
-    pub async fn discard(&self, upload: Upload) -> io::Result<()> {
-        tokio::fs::remove_file(&upload.file).await
     }
 
     /// Reads `len` bytes of a pack from `start` on.
@@ -183,17 +193,9 @@ impl Packs {
     /// Writes, syncs and deletes a byte: whether the storage takes anything.
     pub async fn probe(&self, name: [u8; 16]) -> io::Result<()> {
         self.step(Step::Probe)?;
-        let path = self.aside().join(HEXLOWER_PERMISSIVE.encode(&name));
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        let mut file = options.open(&path).await?;
-        let written = async {
-            file.write_all(b"?").await?;
-            file.sync_all().await
-        };
-        let written = written.await;
-        tokio::fs::remove_file(&path).await?;
-        written
+        let (_aside, mut file) = self.create_aside(name).await?;
+        file.write_all(b"?").await?;
+        file.sync_all().await
     }
 
     fn step(&self, step: Step) -> io::Result<()> {

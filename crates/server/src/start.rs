@@ -37,17 +37,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let url = config.url.clone().unwrap_or_else(|| local_url(&config, tcp.local_addr().unwrap_or(config.listen)));
     let shutdown = stop_signal()?;
     let owner_link = joining::owner_token(&app).await?.map(|token| owner_link(&url, &token));
-    match (&config.tls_cert, &config.tls_key) {
-        (Some(certificate), Some(key)) => {
-            let tls = listen::Tls::open(tcp, certificate, key)?;
-            say_ready(config.json, &url, owner_link.as_deref())?;
-            serve(app, tls, shutdown).await
-        }
-        _ => {
-            say_ready(config.json, &url, owner_link.as_deref())?;
-            serve(app, listen::Plain(tcp), shutdown).await
-        }
+    if let (Some(certificate), Some(key)) = (&config.tls_cert, &config.tls_key) {
+        let tls = listen::Tls::open(tcp, certificate, key)?;
+        say_ready(config.json, &url, owner_link.as_deref())?;
+        return serve(app, tls, shutdown).await;
     }
+    say_ready(config.json, &url, owner_link.as_deref())?;
+    serve(app, listen::Plain(tcp), shutdown).await
 }
 
 /// Takes the data folder for this process; the lock ends with it, however it ends.
@@ -70,14 +66,13 @@ fn private_file(path: &Path) -> anyhow::Result<File> {
 }
 
 async fn open(config: &Config) -> anyhow::Result<App> {
-    let db = match &config.database {
-        Some(url) => Db::open_postgres(&url.0).await.context("cannot open the PostgreSQL database")?,
-        None => {
-            let file = config.data.join("segue.db");
-            // SQLite gives its other files the mode of this one.
-            drop(private_file(&file)?);
-            Db::open_sqlite(&file).await.with_context(|| format!("cannot open the database {}", file.display()))?
-        }
+    let db = if let Some(url) = &config.database {
+        Db::open_postgres(&url.0).await.context("cannot open the PostgreSQL database")?
+    } else {
+        let file = config.data.join("segue.db");
+        // SQLite gives its other files the mode of this one.
+        drop(private_file(&file)?);
+        Db::open_sqlite(&file).await.with_context(|| format!("cannot open the database {}", file.display()))?
     };
     let packs = Packs::open(&config.data.join("packs")).context("cannot open the pack folder")?;
     let settings =

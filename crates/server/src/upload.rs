@@ -48,19 +48,13 @@ pub(crate) async fn store(
 ) -> Result<Stored, Failure> {
     let upload = app.packs.receive(app.draw()?, body, announced.len).await?;
     let pack = Pack { owner: principal.user, id: announced.id, sha256: upload.sha256, len: upload.len };
-    let whole = upload.len == announced.len && upload.sha256 == announced.sha256;
-    let seen = if whole { known(app, principal, &pack).await } else { Err(garbled()) };
-    match seen {
-        Ok(false) => app.packs.keep(upload, &pack).await.map_err(anyhow::Error::from)?,
-        Ok(true) => {
-            app.packs.discard(upload).await.map_err(anyhow::Error::from)?;
-            return Ok(Stored::Again(answer(&pack)));
-        }
-        Err(failure) => {
-            app.packs.discard(upload).await.map_err(anyhow::Error::from)?;
-            return Err(failure);
-        }
+    if upload.len != announced.len || upload.sha256 != announced.sha256 {
+        return Err(garbled());
     }
+    if known(app, principal, &pack).await? {
+        return Ok(Stored::Again(answer(&pack)));
+    }
+    app.packs.keep(upload, &pack).await.map_err(anyhow::Error::from)?;
     let mut tx = app.db.begin().await?;
     users::lock(&mut tx, principal.user).await?;
     if !packs::insert(&mut tx, &pack, app.clock.now()).await? {

@@ -70,6 +70,7 @@ pub(super) async fn method_not_allowed() -> Failure {
 }
 
 /// One bad request must not stop the server.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that the layer asks for")]
 pub(super) fn panicked(cause: Box<dyn Any + Send>) -> Response<Body> {
     let text = cause.downcast_ref::<&str>().copied().map(str::to_owned);
     let text = text.or_else(|| cause.downcast_ref::<String>().cloned()).unwrap_or_default();

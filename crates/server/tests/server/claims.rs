@@ -1,6 +1,6 @@
 //! One claim wins, whoever else asks at the same moment (SPEC T13).
 
-use std::{collections::HashMap, sync::atomic::Ordering, time::Instant};
+use std::{collections::HashMap, sync::atomic::Ordering};
 
 use futures::future::join_all;
 use segue_api::handoffs::{Claimed, Handoff};
@@ -52,14 +52,11 @@ on_both! {
         let ann = server.owner().await;
         let claimers = people(&ann, CLAIMERS).await;
         let (snapshot, _) = ann.push_new(&TestPack::new(2_000)).await;
-        let (mut wins, mut took) = (HashMap::<String, u32>::new(), std::time::Duration::ZERO);
+        let mut wins = HashMap::<String, u32>::new();
         for round in 1..=ROUNDS {
             let (draft, handoff) = hand_to_all(&server, &ann, &snapshot, &claimers).await;
             let packs = server.count("SELECT CAST(SUM(refs) AS BIGINT) FROM packs").await;
-            #[expect(clippy::disallowed_methods, reason = "the figure that the report wants")]
-            let begun = Instant::now();
             let answers = join_all(claimers.iter().map(|person| person.claim(&handoff.handoff_id, draft.claim))).await;
-            took += begun.elapsed();
             let winners: Vec<_> = (0..CLAIMERS).filter(|&index| answers[index].status == 200).collect();
             let [winner] = winners[..] else { panic!("{} winners in round {round}", winners.len()) };
             for loser in (0..CLAIMERS).filter(|&index| index != winner) {
@@ -78,7 +75,6 @@ on_both! {
         assert_eq!(server.count("SELECT COUNT(*) FROM handoffs WHERE version <> 2").await, 0, "one change each");
         assert_eq!(server.disk.reads.load(Ordering::SeqCst), 0, "a claim reads no pack");
         assert!(wins.len() > 1, "always the same winner: the requests did not race");
-        println!("{:.0} claims a second", (CLAIMERS * ROUNDS) as f64 / took.as_secs_f64());
     }
 
     async fn a_wrong_proof_changes_nothing(server: TestServer) {

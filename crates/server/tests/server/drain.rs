@@ -1,4 +1,4 @@
-//! Stopping lets open requests end, for a bounded time (SPEC S4).
+//! What is under way when the server stops or the client goes away (SPEC S2, S4).
 
 use std::time::Duration;
 
@@ -62,5 +62,20 @@ on_both! {
         server.stopped().await.unwrap();
         drop(sender);
         assert_eq!(sending.await.unwrap(), None);
+    }
+
+    async fn an_upload_that_its_client_gives_up_leaves_nothing_behind(server: TestServer) {
+        let ann = server.owner().await;
+        let pack = TestPack::new(2_000);
+        let (sender, sending) = begin(&ann, &pack).await;
+        arrived(&server).await;
+        sending.abort();
+        drop(sender);
+        let aside = server.folder.path().join("packs/aside");
+        while std::fs::read_dir(&aside).unwrap().next().is_some() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(server.count("SELECT COUNT(*) FROM packs").await, 0);
+        assert_eq!(ann.upload(&pack).await.status, 201);
     }
 }

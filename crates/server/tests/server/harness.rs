@@ -136,7 +136,7 @@ impl TestServer {
 
     /// Waits until the server has stopped.
     pub(crate) async fn stopped(self) -> anyhow::Result<()> {
-        tokio::time::timeout(Duration::from_secs(60), self.task).await.unwrap().unwrap()
+        tokio::time::timeout(Duration::from_mins(1), self.task).await.unwrap().unwrap()
     }
 
     /// The first person: joins by the owner link.

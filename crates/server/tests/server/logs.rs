@@ -14,8 +14,8 @@ on_both! {
         let (snapshot, session) = ann.push_new(&pack).await;
         let reservation = ann.reserve(&session.session_id, &ben.email).await;
         let mut draft = Draft::handoff(&ann, &snapshot, &reservation.handoff_id, reservation.not_after, &[ben.card()]);
-        draft.envelope.header.message = "planted-message-7f3a".to_owned();
-        draft.envelope.header.card.title = "planted-title-7f3a".to_owned();
+        "planted-message-7f3a".clone_into(&mut draft.envelope.header.message);
+        "planted-title-7f3a".clone_into(&mut draft.envelope.header.card.title);
         let answer = ann.post_once("/api/v1/handoffs", "planted-key-7f3a", &draft.body(&draft.sign(&ann))).await;
         assert_eq!(answer.status, 201);
         ben.get("/api/v1/handoffs?box=inbox&cursor=planted-cursor-7f3a").await;

@@ -1,6 +1,7 @@
 //! The server over HTTP, on SQLite and on PostgreSQL.
 //!
 //! To add a test: `on_both! { async fn what_holds(server: TestServer) { … } }` in the module of its subject.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[macro_use]
 mod harness;

@@ -62,8 +62,8 @@ on_both! {
             assert_eq!(ann.post_once("/api/v1/invites", key, &second).await.refused(), (422, "invalid".to_owned()));
         }
         // A refused request leaves its key free, and a day later the key is free anyway.
-        let refused = CreateInvite { email: "nobody".to_owned(), ..second.clone() };
-        assert_eq!(ann.post_once("/api/v1/invites", "other", &refused).await.status, 422);
+        let wrong = CreateInvite { email: "nobody".to_owned(), ..second.clone() };
+        assert_eq!(ann.post_once("/api/v1/invites", "other", &wrong).await.status, 422);
         assert_eq!(ann.post_once("/api/v1/invites", "other", &second).await.status, 201);
         server.clock.advance(24 * HOUR_MS + 1);
         segue_server::sweep::once(&server.app).await.unwrap();

@@ -45,7 +45,9 @@ on_both! {
         let ann = server.owner().await;
         let mut packs: Vec<_> = (0..8).map(|_| TestPack::new(50_000)).collect();
         let id = packs[0].entry.id;
-        packs.iter_mut().for_each(|pack| pack.entry.id = id);
+        for pack in &mut packs {
+            pack.entry.id = id;
+        }
         let answers = futures::future::join_all(packs.iter().map(|pack| ann.upload(pack))).await;
         let stored: Vec<_> = (0..8).filter(|&index| answers[index].status == 201).collect();
         assert_eq!(stored.len(), 1);

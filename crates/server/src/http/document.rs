@@ -1,0 +1,48 @@
+//! The OpenAPI document around the routes: what holds for all of them.
+
+use segue_api::{Code, IDEMPOTENCY_KEY, Problem};
+use segue_domain::limits::IDEMPOTENCY_KEY_BYTES_MAX;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        self, ObjectBuilder, Required, Type,
+        path::{ParameterBuilder, ParameterIn},
+        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+    },
+};
+
+/// The document's frame.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Segue", description = "Hands live AI conversations over. Times are unix milliseconds, bytes base64url."),
+    components(schemas(Problem, Code)),
+    modifiers(&BearerToken)
+)]
+pub(super) struct Document;
+
+struct BearerToken;
+
+impl Modify for BearerToken {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        document.components.get_or_insert_default().add_security_scheme("device_token", scheme);
+        document.security = Some(vec![SecurityRequirement::new("device_token", Vec::<String>::new())]);
+    }
+}
+
+/// Every POST by somebody who is signed in may be repeated (SPEC T18).
+pub(super) fn with_idempotency_keys(mut document: openapi::OpenApi) -> openapi::OpenApi {
+    let schema = ObjectBuilder::new().schema_type(Type::String).max_length(Some(IDEMPOTENCY_KEY_BYTES_MAX));
+    let parameter = ParameterBuilder::new()
+        .name(IDEMPOTENCY_KEY)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("Makes the repeat of this request give the first answer."))
+        .schema(Some(schema))
+        .build();
+    let posts = document.paths.paths.values_mut().filter_map(|item| item.post.as_mut());
+    for post in posts.filter(|post| post.security.is_none()) {
+        post.parameters.get_or_insert_default().push(parameter.clone().into());
+    }
+    document
+}
