@@ -1,7 +1,7 @@
 //! The typed client of `segue-api`: the only module that knows the network.
 //!
 //! Every changing request carries an Idempotency-Key, so a request whose answer was lost is simply sent again: at most
-//! [`ATTEMPTS_MAX`] times, and only when the way to the server failed.
+//! `ATTEMPTS_MAX` times, and only when the way to the server failed.
 
 mod routes;
 
