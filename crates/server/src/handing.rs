@@ -1,4 +1,4 @@
-//! Handing a session over: reserve, then create (PROTOCOL, Create). What happens to a handoff afterwards is in
+//! Handing a session over: reserve, then create (`docs/protocol.md` §5, Handoff). What happens to a handoff afterwards is in
 //! `transition`.
 
 use segue_api::{
@@ -54,7 +54,7 @@ impl To {
                 Ok(id) => users::find(tx, id).await?.filter(|user| user.email_verified),
                 Err(_) => None,
             },
-            // There are no teams yet, so every team is unknown (PROTOCOL, Existence).
+            // There are no teams yet, so every team is unknown (`docs/protocol.md` §5, Existence).
             Self::Team => return Err(Failure::not_found()),
         };
         found.ok_or_else(|| {

@@ -50,7 +50,7 @@ impl Listener for Plain {
     async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         // By its trait, which tries again when the process has run out of files.
         let (tcp, peer) = Listener::accept(&mut self.0).await;
-        // Small answers go out at once; without this h2 was 17 times slower (DESIGN §4).
+        // Small answers go out at once; without this uploads over h2 were up to 17 times slower (measured).
         if let Err(error) = tcp.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was refused");
         }

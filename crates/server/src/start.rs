@@ -102,7 +102,7 @@ fn owner_link(url: &str, token: &str) -> String {
     format!("{}/join#1.{token}", url.trim_end_matches('/'))
 }
 
-/// The one line on standard output, for scripts and people (issue 2, Interfaces).
+/// The one line on standard output, for scripts and people; its shape is fixed.
 fn say_ready(json: bool, url: &str, owner_link: Option<&str>) -> anyhow::Result<()> {
     let line = match (json, owner_link) {
         (true, Some(link)) => json!({"event": "ready", "url": url, "owner_link": link}).to_string(),

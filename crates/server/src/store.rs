@@ -97,7 +97,7 @@ impl Db {
             .journal_mode(SqliteJournalMode::Wal)
             // An acknowledged write survives a power cut (SPEC S2).
             .synchronous(SqliteSynchronous::Full)
-            // "Deleted" is true on disk too (DESIGN §5).
+            // "Deleted" is true on disk too (`secure_delete` and WAL).
             .pragma("secure_delete", "ON")
             .foreign_keys(true)
             .busy_timeout(WAIT);

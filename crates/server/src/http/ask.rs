@@ -1,5 +1,5 @@
 //! How requests are read. In this order, so that an answer depends on syntax and principal and never on existence
-//! (PROTOCOL, Existence): who asks, then the body, then the ids in the path. A malformed or over-long id is the one 404,
+//! (`docs/protocol.md` §5, Existence): who asks, then the body, then the ids in the path. A malformed or over-long id is the one 404,
 //! before any SQL.
 
 use std::str::FromStr;

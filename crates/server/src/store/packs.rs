@@ -82,7 +82,7 @@ pub async fn find(tx: &mut Tx<'_>, owner: UserId, id: PackId) -> Result<Option<P
 }
 
 /// Adds a reference to the pack of an envelope, and says whose it is: an unlisted upload of `user`, or one that a bundle
-/// lists which `user` holds. `None` when there is none with this hash and length (PROTOCOL, Pack references).
+/// lists which `user` holds. `None` when there is none with this hash and length (`docs/protocol.md` §3).
 ///
 /// The outer `WHERE` repeats the state: on PostgreSQL only it is looked at again after waiting for another writer.
 pub async fn refer(tx: &mut Tx<'_>, user: UserId, entry: &PackEntry) -> Result<Option<UserId>, sqlx::Error> {

@@ -1,4 +1,4 @@
-//! An answer depends on syntax and principal, never on existence (PROTOCOL, Existence; SPEC T14).
+//! An answer depends on syntax and principal, never on existence (`docs/protocol.md` §5, Existence; SPEC T14).
 //!
 //! The routes come from the OpenAPI document, so a new one is met here by itself.
 

@@ -1,4 +1,4 @@
-//! Uploading and fetching packs (PROTOCOL, Pack; SPEC S2).
+//! Uploading and fetching packs (`docs/protocol.md` §3; SPEC S2).
 
 use std::sync::atomic::Ordering;
 
