@@ -1,5 +1,7 @@
 //! Who is signed in here: the account file with its keys and token, for its owner only (0600).
 
+use std::path::PathBuf;
+
 use data_encoding::BASE64URL_NOPAD;
 use segue_crypto::{DeviceKey, UserRoot, root::EpochKeys};
 use segue_signed::SignedKeyCard;
@@ -13,7 +15,6 @@ use crate::{
 };
 
 const FILE: &str = "account.json";
-const PENDING: &str = "account.pending.json";
 
 /// The account file. Secrets are base64url; the file is 0600 in a 0700 folder.
 #[derive(Clone, Serialize, Deserialize)]
@@ -125,6 +126,8 @@ fn damaged() -> CliError {
 
 /// A join that was begun: written before the server hears of it, so that a join cut short can be repeated with the same
 /// keys and gets the same answer.
+///
+/// One file per invite, so that another link never overwrites the keys of an account that the server may know already.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct PendingJoin {
     /// SHA-256 of the invite's token: the same link finds it again.
@@ -144,20 +147,23 @@ pub struct PendingJoin {
 }
 
 impl PendingJoin {
+    fn path(home: &Home, invite_hash: &str) -> PathBuf {
+        home.path("joins").join(format!("{invite_hash}.json"))
+    }
+
     /// A join that was begun with the same link.
     pub fn find(home: &Home, invite_hash: &str) -> Result<Option<Self>> {
-        let pending = home::read_json::<Self>(&home.path(PENDING))?;
-        Ok(pending.filter(|pending| pending.invite_hash == invite_hash))
+        home::read_json(&Self::path(home, invite_hash))
     }
 
     /// Stores it; on return it is on disk.
     pub fn save(&self, home: &Home) -> Result<()> {
-        home::write_json(&home.path(PENDING), self)
+        home::write_json(&Self::path(home, &self.invite_hash), self)
     }
 
-    /// The join is complete and its recovery code was shown.
-    pub fn finish(home: &Home) -> Result<()> {
-        let path = home.path(PENDING);
+    /// Forgets it: the join is complete and its recovery code was shown, or the server refused it.
+    pub fn forget(&self, home: &Home) -> Result<()> {
+        let path = Self::path(home, &self.invite_hash);
         std::fs::remove_file(&path).map_err(|error| CliError::file("remove", &path, &error))
     }
 }

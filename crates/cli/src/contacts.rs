@@ -33,6 +33,12 @@ struct Pin {
     card_hash: String,
 }
 
+impl Book {
+    fn load(home: &Home) -> Result<Self> {
+        Ok(home::read_json(&home.path(FILE))?.unwrap_or(Self { v: 1, contacts: BTreeMap::new() }))
+    }
+}
+
 impl Pin {
     fn of(card: &KeyCard) -> Self {
         Self {
@@ -44,42 +50,60 @@ impl Pin {
     }
 }
 
-/// Whether a card was met before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Met {
-    /// The first time: the fingerprint is worth comparing.
-    First,
-    /// The same identity as before.
-    Again,
+/// A key card that verifies and contradicts nothing that is pinned. Nothing is stored before [`Acquaintance::pin`].
+#[must_use = "pin it once everything else about it was verified"]
+pub struct Acquaintance {
+    email: String,
+    pin: Pin,
+    fingerprint: String,
 }
 
-/// Verifies a key card and pins it to `email`; shows the fingerprint on first contact.
+/// Verifies a key card and compares it with what is known of `email` and of its account.
 ///
 /// # Errors
-/// Verification (exit 9) when the signature does not hold, when the address now belongs to another account or identity
-/// key, or when the card is older than, or a fork of, one seen before.
-pub fn meet(home: &Home, output: &Output, email: &str, card: &SignedKeyCard) -> Result<Met> {
+/// Verification (exit 9) when the signature does not hold, when the address or the account now belongs to another
+/// identity key, or when the card is older than, or a fork of, one seen before.
+pub fn check(home: &Home, email: &str, card: &SignedKeyCard) -> Result<Acquaintance> {
     let verified = card.verify_alone().map_err(|error| {
         CliError::verification(format!("the key card of {} does not verify: {error}", Untrusted(email)))
             .hint("Nothing was sent or opened. The server, or something on the way, serves a key that is not theirs.")
     })?;
-    let _lock = home.lock()?;
-    let path = home.path(FILE);
-    let mut book = home::read_json::<Book>(&path)?.unwrap_or(Book { v: 1, contacts: BTreeMap::new() });
-    let key = email.to_lowercase();
-    let pin = Pin::of(verified);
-    let met = match book.contacts.get(&key) {
-        Some(known) if *known == pin => return Ok(Met::Again),
-        Some(known) => continues(known, &pin, email).map(|()| Met::Again)?,
-        None => Met::First,
+    let acquaintance = Acquaintance {
+        email: email.to_lowercase(),
+        pin: Pin::of(verified),
+        fingerprint: fingerprint(&verified.user_id, &verified.identity_key),
     };
-    book.contacts.insert(key, pin);
-    home::write_json(&path, &book)?;
-    if met == Met::First {
-        let shown = fingerprint(&verified.user_id, &verified.identity_key);
-        output.notice(format!("First contact with {}: fingerprint {shown}", Untrusted(email)));
+    acquaintance.compare(&Book::load(home)?)?;
+    Ok(acquaintance)
+}
+
+impl Acquaintance {
+    fn compare(&self, book: &Book) -> Result<()> {
+        if let Some(known) = book.contacts.get(&self.email) {
+            continues(known, &self.pin, &self.email)?;
+        }
+        // The same account under another address must be the same identity.
+        for known in book.contacts.values().filter(|known| known.user_id == self.pin.user_id) {
+            continues(known, &self.pin, &self.email)?;
+        }
+        Ok(())
     }
-    Ok(met)
+
+    /// Remembers the contact; shows the fingerprint on first contact.
+    pub fn pin(self, home: &Home, output: &Output) -> Result<()> {
+        let _lock = home.lock()?;
+        let mut book = Book::load(home)?;
+        // Again, behind the lock: another command may have met them meanwhile.
+        self.compare(&book)?;
+        let known = book.contacts.insert(self.email.clone(), self.pin.clone());
+        if known.as_ref() != Some(&self.pin) {
+            home::write_json(&home.path(FILE), &book)?;
+        }
+        if known.is_none() {
+            output.warn(format!("First contact with {}: fingerprint {}", Untrusted(&self.email), self.fingerprint));
+        }
+        Ok(())
+    }
 }
 
 fn continues(known: &Pin, next: &Pin, email: &str) -> Result<()> {

@@ -65,7 +65,7 @@ pub fn verify_handoff(
 ) -> Result<VerifiedHandoff> {
     let bundle = remote.handoff_bundle(id)?;
     let card = SignedKeyCard::parse(&bundle.sender_card.0).map_err(|error| refused(&error))?;
-    contacts::meet(home, output, &bundle.sender_email, &card)?;
+    let acquaintance = contacts::check(home, &bundle.sender_email, &card)?;
     let wrap = bundle.wrap.ok_or_else(|| {
         CliError::new(Exit::Conflict, "not_openable", "this handoff can no longer be opened")
             .hint("It was claimed by somebody else, or has ended.")
@@ -91,8 +91,10 @@ pub fn verify_handoff(
     let keys = account.keys()?;
     let opened =
         if own { verified.unwrap_own(owner(account, &keys), &wrap) } else { verified.unwrap(&keys.encryption, &wrap) };
+    let opened = opened.map_err(|error| refused(&error))?;
+    acquaintance.pin(home, output)?;
     Ok(VerifiedHandoff {
-        opened: opened.map_err(|error| refused(&error))?,
+        opened,
         sender_email: bundle.sender_email,
         envelope: bundle.envelope.0,
         sealed_preview: bundle.preview.map(|preview| preview.0),

@@ -1,7 +1,7 @@
 //! The folder of the client's own files: `SEGUE_HOME`, else the platform's data folder.
 //!
-//! Everything in it is for its owner only (0700, 0600), and every file is replaced as a whole: written beside, synced,
-//! renamed. A half-written file is never at its final place.
+//! It is for its owner only (0700, the files that hold secrets 0600), and every file is replaced as a whole: written
+//! beside, synced, renamed. A half-written file is never at its final place.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -11,9 +11,13 @@ use std::{
 };
 
 use etcetera::BaseStrategy as _;
+use segue_domain::Clock as _;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::error::{CliError, Result};
+use crate::{
+    environment::SystemClock,
+    error::{CliError, Result},
+};
 
 /// The client's own folder.
 #[derive(Debug, Clone)]
@@ -54,6 +58,7 @@ impl Home {
     pub fn temporary(&self) -> Result<tempfile::TempDir> {
         let parent = self.path("tmp");
         create_dir(&parent)?;
+        sweep(&parent);
         tempfile::TempDir::new_in(&parent).map_err(|error| CliError::file("create a folder in", &parent, &error))
     }
 
@@ -65,6 +70,21 @@ impl Home {
         let file = file.map_err(|error| CliError::file("open", &path, &error))?;
         file.lock().map_err(|error| CliError::file("lock", &path, &error))?;
         Ok(file)
+    }
+}
+
+/// Removes what commands that were killed left behind. No command runs for a day, so nobody needs what is older.
+fn sweep(folder: &Path) {
+    const DAY: std::time::Duration = std::time::Duration::from_hours(24);
+    let now = SystemClock.now().as_millis();
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+        let since = modified.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok()).map(|since| since + DAY);
+        if since.is_some_and(|end| i64::try_from(end.as_millis()).is_ok_and(|end| end < now)) {
+            // What cannot be removed today is tried again with the next command.
+            drop(fs::remove_dir_all(entry.path()));
+        }
     }
 }
 
@@ -105,6 +125,6 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     };
     serde_json::from_slice(&bytes).map(Some).map_err(|error| {
         CliError::file("understand", path, &io::Error::other(error.to_string()))
-            .hint("The file is damaged or was written by a newer Segue; move it away to start anew.")
+            .hint("The file is damaged or was written by a newer Segue. Restore it from a backup; move it away only if you can do without it.")
     })
 }

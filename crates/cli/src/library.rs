@@ -15,7 +15,7 @@ use std::{
 };
 
 use segue_domain::SessionId;
-use segue_formats::Header;
+use segue_formats::{Found, Header};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -41,6 +41,9 @@ pub struct Record {
     /// Where it stands on the server, once it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Head>,
+    /// Whether the server is told nothing about it: asked for once, it stays so.
+    #[serde(default)]
+    pub private: bool,
     /// The sender's summary, as it came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<serde_json::Value>,
@@ -123,9 +126,18 @@ impl Library {
 
     /// Takes a session's lock, so that two commands do not change it at once. Waits for the other one.
     pub fn lock(&self, id: SessionId) -> Result<File> {
+        self.lock_name(&id.to_string())
+    }
+
+    /// Takes the lock of a session that has no id yet, by its tool and the tool's own id.
+    pub fn lock_native(&self, found: &Found) -> Result<File> {
+        self.lock_name(&format!("{}-{}", found.tool.as_str(), found.native_id))
+    }
+
+    fn lock_name(&self, name: &str) -> Result<File> {
         let folder = self.root.join("locks");
         home::create_dir(&folder)?;
-        let path = folder.join(id.to_string());
+        let path = folder.join(name);
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
         let file = file.map_err(|error| CliError::file("open", &path, &error))?;
         file.lock().map_err(|error| CliError::file("lock", &path, &error))?;
@@ -141,7 +153,7 @@ impl Library {
         };
         let mut records = Vec::new();
         for entry in entries.take(RECORDS_MAX).flatten() {
-            records.extend(home::read_json::<Record>(&entry.path().join("record.json")).ok().flatten());
+            records.extend(home::read_json::<Record>(&entry.path().join("record.json"))?);
         }
         Ok(records)
     }

@@ -1,6 +1,7 @@
 //! What a command says: answers on standard output, everything else on standard error.
 
 use std::{
+    cell::RefCell,
     fmt::Display,
     io::{self, IsTerminal as _, Write},
     process::ExitCode,
@@ -11,32 +12,38 @@ use serde_json::{Value, json};
 use crate::{
     args::Global,
     error::{CliError, Exit, Result},
+    untrusted::{self, Untrusted},
 };
 
 /// Version of the JSON answers: a field may be added, none changes its meaning or goes away.
 const JSON_VERSION: u32 = 1;
 
-/// Where a command's words go.
+/// Where a command's words go. All of them pass [`Untrusted`] on their way, whatever their parts went through before.
 #[derive(Debug)]
 pub struct Output {
     options: Global,
+    warnings: RefCell<Vec<String>>,
 }
 
 impl Output {
     /// An output that follows the command line's options.
     pub fn new(options: &Global) -> Self {
-        Self { options: *options }
+        Self { options: *options, warnings: RefCell::default() }
     }
 
     /// The answer: `text` for a person, `value` with `--json`.
     pub fn answer(&self, text: impl Display, mut value: Value) -> Result<()> {
         if !self.options.json {
-            return print(&format!("{text}"));
+            return print(&Untrusted(&format!("{text}")).paragraphs(""));
         }
         if let Some(object) = value.as_object_mut() {
             object.shift_insert(0, "v".to_owned(), json!(JSON_VERSION));
+            let warnings = self.warnings.take();
+            if !warnings.is_empty() {
+                object.insert("warnings".to_owned(), json!(warnings));
+            }
         }
-        print(&value.to_string())
+        print(&untrusted::json(&value))
     }
 
     /// A sentence beside the answer, for a person.
@@ -46,9 +53,11 @@ impl Output {
         }
     }
 
-    /// A sentence that a person must not miss; also with `--quiet`.
+    /// A sentence that must not be missed: also with `--quiet`, and in the answer's `warnings` with `--json`.
     pub fn warn(&self, text: impl Display) {
-        if !self.options.json {
+        if self.options.json {
+            self.warnings.borrow_mut().push(text.to_string());
+        } else {
             to_stderr(&format!("{text}"));
         }
     }
@@ -88,7 +97,8 @@ impl Output {
         if self.options.json {
             let problem =
                 json!({"code": error.code, "message": error.message, "hint": error.hint, "exit": error.exit as u8});
-            to_stderr(&json!({"v": JSON_VERSION, "error": problem}).to_string());
+            let warnings = self.warnings.take();
+            to_stderr(&untrusted::json(&json!({"v": JSON_VERSION, "error": problem, "warnings": warnings})));
         } else {
             to_stderr(&format!("error: {}", error.message));
             if !error.hint.is_empty() {
@@ -111,5 +121,5 @@ fn print(text: &str) -> Result<()> {
 
 fn to_stderr(text: &str) {
     // Nothing is left to say it with when standard error is closed.
-    drop(writeln!(io::stderr().lock(), "{text}"));
+    drop(writeln!(io::stderr().lock(), "{}", Untrusted(text).paragraphs("")));
 }

@@ -26,6 +26,8 @@ const ATTEMPTS_MAX: u32 = 3;
 const CONNECT_SECONDS_MAX: u64 = 10;
 /// Time without a single byte from the server.
 const SILENCE_SECONDS_MAX: u64 = 60;
+/// Time for one request other than a pack, from its first byte to the answer's last.
+const REQUEST_SECONDS_MAX: u64 = 300;
 /// Longest JSON answer that is read: a page of envelopes fits.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -53,7 +55,12 @@ impl Remote {
             CliError::new(Exit::Error, "client", format!("the network client cannot start: {error}"))
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder();
+        if is_loopback(server) {
+            // What stays on this machine goes past no proxy, which would see the token.
+            http = http.no_proxy();
+        }
+        let http = http
             .user_agent(concat!("segue/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .tcp_nodelay(true)
@@ -78,12 +85,16 @@ impl Remote {
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
-        let body = self.run(|| self.request(Method::GET, path), ANSWER_BYTES_MAX)?;
-        understand(&body)
+        understand(&self.get_bytes(path, ANSWER_BYTES_MAX)?)
     }
 
     fn get_bytes(&self, path: &str, max: usize) -> Result<Vec<u8>> {
-        self.run(|| self.request(Method::GET, path), max)
+        self.run(|| self.quick(Method::GET, path), max)
+    }
+
+    /// A request that must not take long as a whole, however steadily its answer drips.
+    fn quick(&self, method: Method, path: &str) -> Result<RequestBuilder> {
+        Ok(self.request(method, path)?.timeout(Duration::from_secs(REQUEST_SECONDS_MAX)))
     }
 
     fn send<B: Serialize>(&self, method: &Method, path: &str, body: &B) -> Result<Vec<u8>> {
@@ -91,7 +102,7 @@ impl Remote {
         let body = serde_json::to_vec(body)
             .map_err(|error| CliError::new(Exit::Error, "client", format!("the request cannot be written: {error}")))?;
         let build = || {
-            let request = self.request(method.clone(), path)?.header(IDEMPOTENCY_KEY, &key);
+            let request = self.quick(method.clone(), path)?.header(IDEMPOTENCY_KEY, &key);
             Ok(request.header(header::CONTENT_TYPE, "application/json").body(body.clone()))
         };
         self.run(build, ANSWER_BYTES_MAX)
@@ -135,6 +146,16 @@ impl Remote {
         CliError::new(Exit::Network, "unreachable", format!("{host} cannot be reached: {cause}")).hint(
             "Check the network and that the server runs, then try again: nothing is lost and nothing is done twice.",
         )
+    }
+}
+
+/// Whether a server is on this machine.
+pub fn is_loopback(server: &Url) -> bool {
+    match server.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

@@ -14,7 +14,7 @@ pub fn remote(directory: &Path) -> Option<String> {
     let output = Command::new("git")
         .arg("-C")
         .arg(directory)
-        .args(["config", "--get", "remote.origin.url"])
+        .args(["config", "--local", "--no-includes", "--get", "remote.origin.url"])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output()

@@ -1,12 +1,14 @@
 //! Which session is meant: our id, the sender's id of a claimed copy, a handoff's id, the tool's own id, or the unique
 //! beginning of one (SPEC T2).
 
+use std::path::PathBuf;
+
 use segue_formats::{Env, Found};
 
 use crate::{
     environment,
     error::{CliError, Exit, Result},
-    library::{Library, Record},
+    library::{Library, Native, Record},
     untrusted::Untrusted,
 };
 
@@ -111,7 +113,7 @@ fn newest_here(records: &[Record], tools: &Env) -> Result<Chosen> {
     let mut newest: Option<Found> = None;
     for format in segue_formats::ALL {
         for found in format.discover(tools).map_err(|error| cannot_look(&error))? {
-            let is_here = found.cwd.as_ref() == Some(&here);
+            let is_here = directory(records, &found).as_ref() == Some(&here);
             if is_here && newest.as_ref().is_none_or(|best| best.updated_at_ms < found.updated_at_ms) {
                 newest = Some(found);
             }
@@ -125,10 +127,18 @@ fn newest_here(records: &[Record], tools: &Env) -> Result<Chosen> {
 
 /// What Segue knows of a session that was found in its tool.
 pub fn with_record(records: &[Record], found: Found) -> Chosen {
-    let same = |record: &&Record| {
-        record.header.tool == found.tool && record.native.as_ref().is_some_and(|native| native.id == found.native_id)
-    };
-    Chosen { record: records.iter().find(same).cloned(), found: Some(found) }
+    Chosen { record: record_of(records, &found).cloned(), found: Some(found) }
+}
+
+fn record_of<'a>(records: &'a [Record], found: &Found) -> Option<&'a Record> {
+    let same = |native: &Native| native.id == found.native_id && native.path == found.path;
+    records.iter().find(|record| record.header.tool == found.tool && record.native.as_ref().is_some_and(same))
+}
+
+/// Where a session is continued: where it was resumed, which its own lines do not say before the tool writes the next.
+pub fn directory(records: &[Record], found: &Found) -> Option<PathBuf> {
+    let resumed = record_of(records, found).and_then(|record| record.native.as_ref()).map(|native| native.cwd.clone());
+    resumed.or_else(|| found.cwd.clone())
 }
 
 /// A tool's sessions cannot be listed.

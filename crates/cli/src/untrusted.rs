@@ -26,6 +26,23 @@ impl Untrusted<'_> {
     }
 }
 
+/// JSON in one line whose strings are safe to print: what deceives is written as `\uXXXX`, which means the same.
+pub fn json(value: &serde_json::Value) -> String {
+    let mut safe = String::new();
+    for character in value.to_string().chars() {
+        if is_deceptive(character) {
+            // Such a character stands inside a string, and there only.
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a String cannot fail.
+                write!(safe, "\\u{unit:04x}").unwrap_or_default();
+            }
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
+}
+
 /// Characters that are invisible or change how their neighbours are shown: controls, bidirectional overrides and
 /// isolates, zero-width characters, line and paragraph separators, tags.
 fn is_deceptive(character: char) -> bool {
@@ -65,6 +82,9 @@ mod tests {
         fn nothing_deceptive_survives(text in any::<String>()) {
             prop_assert!(!Untrusted(&text).to_string().chars().any(is_deceptive));
             prop_assert!(!Untrusted(&text).paragraphs("  ").replace('\n', "").chars().any(is_deceptive));
+            let value = serde_json::json!({"text": text});
+            prop_assert!(!json(&value).chars().any(is_deceptive));
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&json(&value)).unwrap(), value);
         }
     }
 }

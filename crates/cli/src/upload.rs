@@ -69,25 +69,24 @@ impl Uploader<'_> {
     /// # Errors
     /// Conflict (exit 5) when another device pushed this session meanwhile.
     pub fn push(&self, record: &mut Record, capture: &Capture, private: bool) -> Result<Pushed> {
-        match self.try_push(record, capture, private, true) {
+        record.private |= private;
+        match self.try_push(record, capture, true) {
             // The server no longer has a pack of the last push: send everything.
-            Err(error) if error.code == "pack_unusable" => self.try_push(record, capture, private, false),
-            // The answer to the last push was lost: this very device made the state that is in the way.
-            Err(error) if error.code == "diverged" && self.adopt_own_head(record)? => {
-                self.try_push(record, capture, private, false)
-            }
+            Err(error) if error.code == "pack_unusable" => self.try_push(record, capture, false),
+            // The answer to the last push was lost, or the session was deleted meanwhile.
+            Err(error) if error.code == "diverged" && self.find_head(record)? => self.try_push(record, capture, false),
             answer => answer,
         }
     }
 
-    fn try_push(&self, record: &mut Record, capture: &Capture, private: bool, reuse: bool) -> Result<Pushed> {
+    fn try_push(&self, record: &mut Record, capture: &Capture, reuse: bool) -> Result<Pushed> {
         let id = record.session_id()?;
         let previous = if reuse { previous(self.library, id) } else { None };
-        let (draft, card) =
-            (self.draft(capture, previous.as_ref().map(|(contents, _)| contents))?, capture.card(private));
-        if let (Some((contents, envelope)), Some(_)) = (&previous, &record.head) {
+        let draft = self.draft(capture, previous.as_ref().map(|(contents, _)| contents))?;
+        let card = capture.card(record.private);
+        if let (Some((contents, envelope)), Some(head)) = (&previous, &record.head) {
             let same = contents.manifest().content_hash() == draft.contents.manifest().content_hash();
-            if same && envelope.envelope.header.card == card {
+            if same && envelope.envelope.header.card == card && self.is_there(id, head)? {
                 return Ok(Pushed { plan: draft.plan(), contents: draft.contents, unchanged: true });
             }
         }
@@ -107,6 +106,15 @@ impl Uploader<'_> {
         record.head = Some(Head { seq, envelope_hash: HEXLOWER.encode(&sealed.envelope.hash()) });
         self.library.save(record)?;
         Ok(Pushed { plan: draft.plan(), contents: draft.contents, unchanged: false })
+    }
+
+    /// Whether the server still has the session as it was pushed last.
+    fn is_there(&self, id: SessionId, head: &Head) -> Result<bool> {
+        match self.remote.session(id) {
+            Ok(session) => Ok(u64::try_from(session.seq) == Ok(head.seq)),
+            Err(error) if error.exit == Exit::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Cuts, compresses, seals and sends what `previous` does not hold.
@@ -158,9 +166,17 @@ impl Uploader<'_> {
             .map_err(|error| CliError::new(Exit::Error, "seal", format!("the bundle cannot be sealed: {error}")))
     }
 
-    /// Whether the state on the server was signed by this very device; then it becomes the known one.
-    fn adopt_own_head(&self, record: &mut Record) -> Result<bool> {
-        let bundle = self.remote.session_bundle(record.session_id()?)?;
+    /// Takes up where the server stands: nowhere, when the session was deleted; or at a state that this very device
+    /// signed and whose answer was lost. `false` when another device made it.
+    fn find_head(&self, record: &mut Record) -> Result<bool> {
+        let bundle = match self.remote.session_bundle(record.session_id()?) {
+            Ok(bundle) => bundle,
+            Err(error) if error.exit == Exit::NotFound => {
+                let was_there = record.head.take().is_some();
+                return Ok(was_there);
+            }
+            Err(error) => return Err(error),
+        };
         let Ok(envelope) = SignedEnvelope::parse(&bundle.envelope.0) else { return Ok(false) };
         let header = &envelope.envelope.header;
         let card = self.account.key_card()?.card;

@@ -16,6 +16,8 @@ pub const MAX_QUARANTINED: usize = 100;
 /// How many places of one damaged line may be tried in vain as the start of a record. Each try may read the rest of the line, so
 /// this bounds the work that a hostile line can cause.
 const MAX_TRIES: usize = 64;
+/// How many bytes of one damaged line all tries together may read: a long line gets fewer tries, at least one.
+const MAX_TRIED: usize = 64 * 1024 * 1024;
 
 /// What was left out, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,7 +122,7 @@ pub(crate) fn split_line(bytes: &[u8], is_record: fn(&[u8]) -> bool) -> Split {
         return Split::Whole(all);
     }
     let (mut records, mut lost) = (Vec::new(), Vec::new());
-    let mut tries = MAX_TRIES;
+    let mut tries = (MAX_TRIED / bytes.len()).clamp(1, MAX_TRIES);
     for part in between_nuls(bytes) {
         split_part(bytes, part, is_record, &mut tries, &mut records, &mut lost);
     }

@@ -8,3 +8,4 @@ mod real_tool;
 mod recorder;
 mod script;
 mod tls;
+mod working_on;

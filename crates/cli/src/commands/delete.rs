@@ -6,9 +6,9 @@ use serde_json::json;
 use crate::{
     account::Account,
     args,
-    error::{CliError, Result},
+    error::{Exit, Result},
     home::Home,
-    library::Library,
+    library::{Library, Record},
     output::Output,
     remote::Remote,
     resolve::resolve_recorded,
@@ -22,11 +22,24 @@ pub(super) fn run(options: &args::Delete, output: &Output) -> Result<()> {
     let record = resolve_recorded(&library, &options.session)?;
     let id = record.session_id()?;
     let question = format!("Delete {id} from the server? (y/N)");
-    if !output.says_yes() && !output.ask(&question, "Confirm with --yes.")?.eq_ignore_ascii_case("y") {
-        return Err(CliError::usage("nothing was deleted"));
+    let yes = |answer: String| matches!(answer.to_lowercase().as_str(), "y" | "yes");
+    if !output.says_yes() && !yes(output.ask(&question, "Confirm with --yes.")?) {
+        return output.answer("Nothing was deleted.", json!({"session_id": id.to_string(), "deleted": false}));
     }
     let _lock = library.lock(id)?;
-    Remote::signed_in(&account)?.delete_session(id)?;
-    library.remove(id)?;
-    output.answer(format!("Deleted {id} from the server."), json!({"session_id": id.to_string()}))
+    match Remote::signed_in(&account)?.delete_session(id) {
+        // An earlier delete that was cut short got this far.
+        Err(error) if error.exit == Exit::NotFound => {}
+        answer => answer?,
+    }
+    let kept = if record.claimed.is_some() {
+        // What was pulled may be the only copy, so it stays here.
+        library.save(&Record { head: None, ..record })?;
+        " The pulled copy on this machine stays."
+    } else {
+        library.remove(id)?;
+        ""
+    };
+    output
+        .answer(format!("Deleted {id} from the server.{kept}"), json!({"session_id": id.to_string(), "deleted": true}))
 }

@@ -9,13 +9,13 @@ use crate::{
     error::{CliError, Exit, Result},
     home::Home,
     output::Output,
-    remote::Remote,
+    remote::{Remote, is_loopback},
     resolve::cannot_look,
     untrusted::Untrusted,
 };
 
 /// A clock that is wrong by more than this makes handoffs look expired, or not yet made.
-const CLOCK_SKEW_MS_MAX: i64 = 60_000;
+const CLOCK_SKEW_MS_MAX: u64 = 60_000;
 
 struct Check {
     name: &'static str,
@@ -61,9 +61,9 @@ fn server(account: &Account) -> Result<Vec<Check>> {
             let speaks = server.protocols.contains(&1);
             let says = format!("{} version {}", account.server, Untrusted(&server.version));
             checks.push(Check { name: "server", good: speaks, says });
-            let skew = server.now - SystemClock.now().as_millis();
+            let skew = server.now.saturating_sub(SystemClock.now().as_millis());
             let says = format!("{skew} ms apart from the server's");
-            checks.push(Check { name: "clock", good: skew.abs() <= CLOCK_SKEW_MS_MAX, says });
+            checks.push(Check { name: "clock", good: skew.unsigned_abs() <= CLOCK_SKEW_MS_MAX, says });
             checks.push(signed_in(&remote));
         }
     }
@@ -72,8 +72,7 @@ fn server(account: &Account) -> Result<Vec<Check>> {
 
 /// Plain http is fine on this machine only (SPEC A6).
 fn transport(account: &Account) -> Check {
-    let host = account.server.host_str().unwrap_or_default();
-    let local = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    let local = is_loopback(&account.server);
     let good = account.server.scheme() == "https" || local;
     let says = match (good, local) {
         (true, true) => "local".to_owned(),

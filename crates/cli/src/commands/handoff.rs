@@ -1,12 +1,15 @@
 //! `segue handoff`: hands a session to somebody, as it is now (SPEC T1–T3).
 
-use segue_api::handoffs::{RecipientKey as Listed, Reservation, Reserve};
+use segue_api::handoffs::{Handoff, RecipientKey as Listed, Reservation, Reserve};
 use segue_crypto::RecipientKey;
-use segue_domain::limits::MESSAGE_CHARS_MAX;
+use segue_domain::{HandoffId, limits::MESSAGE_CHARS_MAX};
 use segue_signed::{BundleKind, SignedKeyCard, WrapKind};
 use serde_json::json;
 
-use super::{list::day, push::prepare};
+use super::{
+    list::day,
+    push::{Prepared, prepare},
+};
 use crate::{
     account::Account,
     args, contacts, environment,
@@ -45,11 +48,11 @@ pub(super) fn run(options: &args::Handoff, output: &Output) -> Result<()> {
         let reservation = reserve(&remote, &record.session_id, options)?;
         let recipient = listed(&reservation, options)?;
         let key = recipient_key(&home, &account, output, recipient)?;
-        let purpose = purpose(&reservation, head, capture.card(options.private), &options.message)?;
+        let purpose = purpose(&reservation, head, capture.card(record.private), &options.message)?;
         let sealed = uploader.seal(record, capture, &pushed.contents, purpose, &[key], false)?;
         match remote.create_handoff(&body(&sealed)) {
             Err(error) if error.code == "stale_key" && attempt < SEALS_MAX => attempt += 1,
-            created => return report(&created?, &record.session_id, recipient, output),
+            created => return report(&created?, &reservation, &session, recipient, output),
         }
     }
 }
@@ -66,6 +69,9 @@ fn reserve(remote: &Remote, session_id: &str, options: &args::Handoff) -> Result
 
 /// The one recipient, who must be the one that was asked for.
 fn listed<'a>(reservation: &'a Reservation, options: &args::Handoff) -> Result<&'a Listed> {
+    if reservation.handoff_id.parse::<HandoffId>().is_err() {
+        return Err(CliError::verification("the server names no handoff"));
+    }
     let [recipient] = reservation.recipients.as_slice() else {
         return Err(CliError::verification("the server names another number of recipients than one"));
     };
@@ -81,7 +87,7 @@ fn listed<'a>(reservation: &'a Reservation, options: &args::Handoff) -> Result<&
 fn recipient_key(home: &Home, account: &Account, output: &Output, recipient: &Listed) -> Result<RecipientKey> {
     let signed = SignedKeyCard::parse(&recipient.key_card.0)
         .map_err(|error| CliError::verification(format!("the recipient's key card is not one: {error}")))?;
-    contacts::meet(home, output, &recipient.email, &signed)?;
+    let acquaintance = contacts::check(home, &recipient.email, &signed)?;
     if signed.card.user_id != recipient.user_id {
         return Err(CliError::verification("the recipient's key card belongs to another account"));
     }
@@ -90,6 +96,7 @@ fn recipient_key(home: &Home, account: &Account, output: &Output, recipient: &Li
         return Err(CliError::verification("the server gives another identity key as your own")
             .hint("Nothing was handed over. Tell whoever runs the server."));
     }
+    acquaintance.pin(home, output)?;
     Ok(RecipientKey {
         kind: WrapKind::User,
         id: signed.card.user_id,
@@ -112,16 +119,27 @@ fn purpose(reservation: &Reservation, head: &Head, card: segue_signed::Card, mes
     })
 }
 
-fn report(created: &segue_api::handoffs::Handoff, session_id: &str, recipient: &Listed, output: &Output) -> Result<()> {
-    let who = Untrusted(&recipient.email);
+fn report(
+    created: &Handoff,
+    reservation: &Reservation,
+    session: &Prepared,
+    recipient: &Listed,
+    output: &Output,
+) -> Result<()> {
+    let (id, session_id) = (&reservation.handoff_id, &session.record.session_id);
+    if created.handoff_id != *id {
+        return Err(CliError::verification("the server answers with another handoff than the one that was sealed"));
+    }
     let text = format!(
-        "Handed {session_id} to {who}.\nThey have until {}. Tell them:\n\n  segue pull-handoff {}",
+        "Handed {session_id} to {}.\n{}\nThey have until {}. Tell them:\n\n  segue pull-handoff {id}",
+        Untrusted(&recipient.email),
+        session.describe(),
         day(created.expires_at),
-        Untrusted(&created.handoff_id),
     );
     let value = json!({
-        "handoff_id": created.handoff_id, "session_id": session_id, "status": created.status,
-        "to": recipient.email, "expires_at": created.expires_at,
+        "handoff_id": id, "session_id": session_id, "status": created.status, "to": recipient.email,
+        "expires_at": created.expires_at, "title": session.record.header.title,
+        "native_id": session.record.header.native_id,
     });
     output.answer(text, value)
 }

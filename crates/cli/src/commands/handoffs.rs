@@ -10,7 +10,7 @@ use super::list::day;
 use crate::{
     account::Account,
     args::Handoffs,
-    download,
+    download::{self, VerifiedHandoff},
     error::{CliError, Result},
     home::Home,
     output::Output,
@@ -39,7 +39,7 @@ fn list(remote: &Remote, which: &str, cursor: Option<&str>, output: &Output) -> 
             if which == "inbox" { ("from", &handoff.sender) } else { ("to", &handoff.recipient) };
         let line = format!(
             "{}  {}  {:8}  {preposition} {}  {}",
-            handoff.handoff_id,
+            Untrusted(&handoff.handoff_id),
             day(handoff.created_at),
             Untrusted(&handoff.status),
             Untrusted(&other.email).short(40),
@@ -63,6 +63,7 @@ fn get(home: &Home, account: &Account, remote: &Remote, id: &str, output: &Outpu
     if handoff.status == "pending" && handoff.role != Role::Sender {
         // The card is the server's copy of what the sender signed: shown as true only after it was verified.
         let verified = download::verify_handoff(home, account, remote, id, output, false)?;
+        check_signed(&handoff, &verified)?;
         if let Some(summary) = verified.preview()? {
             value["summary"] = summary.clone();
             text.push_str(&super::show::summarise(&summary));
@@ -70,6 +71,26 @@ fn get(home: &Home, account: &Account, remote: &Remote, id: &str, output: &Outpu
         write!(text, "\n\nTake it with: segue pull-handoff {id}").unwrap_or_default();
     }
     output.answer(text, value)
+}
+
+/// The server may not put other words into the sender's mouth than those they signed.
+fn check_signed(handoff: &Handoff, verified: &VerifiedHandoff) -> Result<()> {
+    let header = verified.opened.verified().header();
+    let (shown, signed) = (&handoff.card, &header.card);
+    let same_card = shown.tool == signed.tool
+        && shown.model == signed.model
+        && shown.title == signed.title
+        && shown.git_remote == signed.git_remote
+        && shown.git_branch == signed.git_branch
+        && (shown.user_messages, shown.assistant_messages, shown.tool_calls)
+            == (signed.user_messages, signed.assistant_messages, signed.tool_calls);
+    let same_sender =
+        handoff.sender.user_id == header.sender_id && handoff.sender.email.eq_ignore_ascii_case(&verified.sender_email);
+    if same_card && same_sender && handoff.message == header.message {
+        return Ok(());
+    }
+    Err(CliError::verification("the server shows another card, message or sender than was signed")
+        .hint("Do not believe it. Tell whoever runs the server."))
 }
 
 /// Reads a handoff's id.
@@ -84,7 +105,7 @@ fn describe(handoff: &Handoff) -> String {
     let card = &handoff.card;
     let mut text = format!(
         "{}  {}\nfrom      {} <{}>\nto        {} <{}>\ncreated   {}\nends      {}",
-        handoff.handoff_id,
+        Untrusted(&handoff.handoff_id),
         Untrusted(&handoff.status),
         Untrusted(&handoff.sender.name),
         Untrusted(&handoff.sender.email),
@@ -93,7 +114,11 @@ fn describe(handoff: &Handoff) -> String {
         day(handoff.created_at),
         day(handoff.expires_at),
     );
-    let counts = format!("{} messages, {} tool calls", card.user_messages + card.assistant_messages, card.tool_calls);
+    let counts = format!(
+        "{} messages, {} tool calls",
+        card.user_messages.saturating_add(card.assistant_messages),
+        card.tool_calls
+    );
     let facts = [
         ("title", &card.title),
         ("tool", &card.tool),

@@ -33,25 +33,42 @@ const FIRST_EPOCH: u32 = 1;
 /// Joins.
 pub(super) fn run(options: &args::Join, output: &Output) -> Result<()> {
     let home = Home::find()?;
-    if let Some(account) = Account::find(&home)? {
-        let message = format!("{} is already signed in here at {}", Untrusted(&account.email), account.server);
-        return Err(CliError::new(Exit::Conflict, "already_joined", message)
-            .hint("To join another server as well, set SEGUE_HOME to another folder."));
-    }
-    let link = JoinLink::parse(&read_link(options.link.as_deref(), output)?)?;
-    let remote = Remote::anonymous(&link.server)?;
-    let invite_hash = HEXLOWER.encode(&sha256(&*link.token));
-    let pending = if let Some(pending) = PendingJoin::find(&home, &invite_hash)? {
-        pending
-    } else {
-        let pending = begin(options, &link, &remote, invite_hash, output)?;
-        pending.save(&home)?;
-        pending
+    let _lock = home.lock()?;
+    let link = JoinLink::parse(&read_link(options.link.as_deref(), output)?);
+    let joined = Account::find(&home)?;
+    let link = match (link, &joined) {
+        (Err(_), Some(account)) => return Err(already_joined(account)),
+        (link, _) => link?,
     };
-    let account = remote.join(&request(&pending, &link)?)?;
+    let invite_hash = HEXLOWER.encode(&sha256(&*link.token));
+    let remote = Remote::anonymous(&link.server)?;
+    let mut pending = match (PendingJoin::find(&home, &invite_hash)?, &joined) {
+        // Joined, but the recovery code was never shown: it is shown now.
+        (Some(pending), _) => pending,
+        (None, Some(account)) => return Err(already_joined(account)),
+        (None, None) => begin(options, &link, &remote, invite_hash, output)?,
+    };
+    pending.account.server = link.server.clone();
+    pending.save(&home)?;
+    let account = match remote.join(&request(&pending, &link)?) {
+        Ok(account) => account,
+        Err(error) => {
+            // What the server refused it does not know; other options may please it. Without an answer it may know it.
+            if error.exit != Exit::Network && joined.is_none() {
+                pending.forget(&home)?;
+            }
+            return Err(error);
+        }
+    };
     pending.account.save(&home)?;
     report(&pending, &account, output)?;
-    PendingJoin::finish(&home)
+    pending.forget(&home)
+}
+
+fn already_joined(account: &Account) -> CliError {
+    let message = format!("{} is already signed in here at {}", Untrusted(&account.email), account.server);
+    CliError::new(Exit::Conflict, "already_joined", message)
+        .hint("To join another server as well, set SEGUE_HOME to another folder.")
 }
 
 /// The link from the command line, the environment or standard input.
@@ -165,7 +182,7 @@ fn request(pending: &PendingJoin, link: &JoinLink) -> Result<Join> {
 fn stored(text: &str) -> Result<Vec<u8>> {
     BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| {
         CliError::new(Exit::Error, "pending_damaged", "the unfinished join on this machine is damaged")
-            .hint("Remove account.pending.json from the client's folder and ask for a new invite.")
+            .hint("Remove the folder joins in the client's folder and ask for a new invite.")
     })
 }
 

@@ -11,7 +11,7 @@ use crate::{
     home::Home,
     library::{Library, Record},
     output::Output,
-    resolve::{cannot_look, with_record},
+    resolve::{cannot_look, directory, with_record},
     untrusted::Untrusted,
 };
 
@@ -56,13 +56,13 @@ fn native_rows(records: &[Record]) -> Result<Vec<Row>> {
 }
 
 fn native_row(records: &[Record], found: Found) -> Row {
-    let chosen = with_record(records, found.clone());
+    let (directory, chosen) = (directory(records, &found), with_record(records, found.clone()));
     Row {
         session_id: chosen.record.as_ref().map(|record| record.session_id.clone()),
         tool: found.tool.as_str(),
         native_id: Some(found.native_id),
         title: found.title.unwrap_or_default(),
-        directory: found.cwd.map(|cwd| cwd.display().to_string()).unwrap_or_default(),
+        directory: directory.map(|cwd| cwd.display().to_string()).unwrap_or_default(),
         updated_at: found.updated_at_ms,
         from: chosen.record.and_then(|record| record.claimed).map(|claimed| claimed.sender_email),
     }

@@ -45,11 +45,15 @@ pub(super) fn run(options: &args::PullHandoff, output: &Output) -> Result<()> {
     let _lock = library.lock(session)?;
     let (content, known) = (library.content(session), library.find(session)?);
     let record = match known {
+        Some(record) if record.claimed.as_ref().is_none_or(|from| from.handoff_id != id.to_string()) => {
+            return Err(CliError::verification(format!("the server names {session}, which is another session here"))
+                .hint("Nothing was changed. Tell whoever runs the server."));
+        }
         Some(record) if content.is_dir() => record,
         _ => {
             let contents = download::fetch(&home, &remote, &verified.opened, &content, output)?;
             library.save_manifest(session, &contents.manifest().encode(), &verified.envelope)?;
-            let record = record(session, id, &verified, &content)?;
+            let record = record(session, id, &verified, &content).inspect_err(|_| forget(&content))?;
             library.save(&record)?;
             record
         }
@@ -83,6 +87,7 @@ fn record(session: SessionId, id: HandoffId, verified: &VerifiedHandoff, content
         header: download::read_header(content)?,
         native: None,
         head: Some(Head { seq: header.seq, envelope_hash: HEXLOWER.encode(&envelope.hash()) }),
+        private: header.card.is_private(),
         summary: verified.preview()?,
         claimed: Some(ClaimedFrom {
             handoff_id: id.to_string(),
@@ -91,6 +96,11 @@ fn record(session: SessionId, id: HandoffId, verified: &VerifiedHandoff, content
             author_id: header.author_id.clone(),
         }),
     })
+}
+
+/// What nobody can use does not stay. The error that is under way says more than one about this could.
+fn forget(content: &Path) {
+    drop(std::fs::remove_dir_all(content));
 }
 
 /// The card is the sender's word; where the content says otherwise, so do we.
@@ -109,8 +119,8 @@ fn say_what_the_card_hid(card: &Card, header: &Header, output: &Output) {
         if !is.starts_with(said) || (said.is_empty() != is.is_empty()) {
             output.warn(format!(
                 "Warning: the sender announced the {what} as {:?}; in the session it is {:?}.",
-                Untrusted(said).to_string(),
-                Untrusted(is).to_string()
+                Untrusted(said).short(80),
+                Untrusted(is).short(80)
             ));
         }
     }
@@ -119,12 +129,16 @@ fn say_what_the_card_hid(card: &Card, header: &Header, output: &Output) {
 fn report(record: &Record, verified: &VerifiedHandoff, output: &Output) -> Result<()> {
     let header = verified.opened.verified().header();
     let title = record.header.title.as_deref().unwrap_or("a session without title");
+    let message = match header.message.as_str() {
+        "" => String::new(),
+        said => format!("\n\n{}", Untrusted(said).paragraphs("  ")),
+    };
     let text = format!(
-        "Pulled {} from {}: {}\n{} messages, {} tool calls; verified.\n\nContinue it: segue resume {} --in {}",
+        "Pulled {} from {}: {}\n{} messages, {} tool calls; verified.{message}\n\nContinue it: segue resume {} --in {}",
         record.session_id,
         Untrusted(&verified.sender_email),
         Untrusted(title).short(80),
-        record.header.counts.user_messages + record.header.counts.assistant_messages,
+        record.header.counts.user_messages.saturating_add(record.header.counts.assistant_messages),
         record.header.counts.tool_calls,
         record.session_id,
         record.header.tool.as_str(),
@@ -132,7 +146,7 @@ fn report(record: &Record, verified: &VerifiedHandoff, output: &Output) -> Resul
     let value = json!({
         "session_id": record.session_id, "handoff_id": header.handoff_id, "parent_session_id": header.session_id,
         "sender": verified.sender_email, "author_id": header.author_id, "tool": record.header.tool.as_str(),
-        "native_id": record.header.native_id, "title": record.header.title,
+        "native_id": record.header.native_id, "title": record.header.title, "message": header.message,
     });
     output.answer(text, value)
 }

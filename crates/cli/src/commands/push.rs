@@ -1,5 +1,7 @@
 //! `segue push`: seals a session and stores it on the server, for oneself.
 
+use std::fs::File;
+
 use segue_domain::SessionId;
 use segue_formats::Env;
 use serde_json::json;
@@ -14,7 +16,8 @@ use crate::{
     library::{Library, Native, Record},
     output::Output,
     remote::Remote,
-    resolve::{Chosen, resolve},
+    resolve::{Chosen, resolve, with_record},
+    untrusted::Untrusted,
     upload::{Uploader, previous},
 };
 
@@ -34,8 +37,9 @@ pub(super) fn run(options: &args::Push, output: &Output) -> Result<()> {
     let text = if pushed.unchanged {
         format!("{id} is on the server as it is here.")
     } else {
-        format!("Pushed {id}: {} of {} sent.", size(sent), size(session.capture.bytes()))
+        format!("Pushed {id}: {}, sealed and compressed to {}.", size(session.capture.bytes()), size(sent))
     };
+    let text = format!("{text}\n{}", session.describe());
     let value = json!({
         "session_id": id, "seq": seq, "unchanged": pushed.unchanged, "bytes": session.capture.bytes(),
         "bytes_sent": if pushed.unchanged { 0 } else { sent },
@@ -47,18 +51,34 @@ pub(super) fn run(options: &args::Push, output: &Output) -> Result<()> {
 pub(super) struct Prepared {
     pub(super) record: Record,
     pub(super) capture: Capture,
-    _lock: std::fs::File,
+    _locks: Vec<File>,
+}
+
+impl Prepared {
+    /// Which session this is, for a person to notice a wrong one.
+    pub(super) fn describe(&self) -> String {
+        let title = self.record.header.title.as_deref().unwrap_or("a session without title");
+        let native = self.record.native.as_ref().map(|native| native.cwd.display().to_string());
+        let directory = native.or_else(|| self.record.header.cwd.clone()).unwrap_or_default();
+        format!("  {} · {}", Untrusted(title).short(60), Untrusted(&directory))
+    }
 }
 
 /// Captures a session and gives it an id, which is stored before the server hears of it.
 pub(super) fn prepare(uploader: &Uploader<'_>, tools: &Env, chosen: Chosen) -> Result<Prepared> {
     let library = uploader.library;
     let Chosen { record, found } = chosen;
+    // Behind its lock, a session that two commands meet for the first time gets one id.
+    let mut locks: Vec<File> = found.iter().map(|found| library.lock_native(found)).collect::<Result<_>>()?;
+    let record = match (&found, record) {
+        (Some(found), None) => with_record(&library.records()?, found.clone()).record,
+        (_, record) => record,
+    };
     let id = match &record {
         Some(record) => record.session_id()?,
         None => SessionId::from_bytes(random()?),
     };
-    let lock = library.lock(id)?;
+    locks.push(library.lock(id)?);
     // Read again behind the lock: another command may have pushed meanwhile.
     let record = library.find(id)?.or(record);
     let capture = match (&found, &record) {
@@ -77,7 +97,7 @@ pub(super) fn prepare(uploader: &Uploader<'_>, tools: &Env, chosen: Chosen) -> R
             record
         }
     };
-    Ok(Prepared { record, capture, _lock: lock })
+    Ok(Prepared { record, capture, _locks: locks })
 }
 
 fn first_record(id: SessionId, capture: &Capture, found: Option<segue_formats::Found>) -> Record {
@@ -89,6 +109,7 @@ fn first_record(id: SessionId, capture: &Capture, found: Option<segue_formats::F
         header: capture.header.clone(),
         native,
         head: None,
+        private: false,
         summary: None,
         claimed: None,
     }

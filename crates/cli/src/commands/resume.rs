@@ -1,21 +1,22 @@
 //! `segue resume`: writes a native session and continues it in its tool (SPEC T7, T8).
 
+mod install;
+
 use std::{
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process,
 };
 
-use segue_formats::{Damage, Format, Installed, ResumeCommand, Tool, TornReport};
+use segue_formats::{Env, Format, Installed, ResumeCommand, Tool, TornReport};
 use serde_json::json;
 
+use self::install::Installer;
 use crate::{
-    args,
-    capture::left_out,
-    environment::{self, random},
+    args, environment,
     error::{CliError, Exit, Result},
     home::Home,
-    library::{Library, Native, Record},
+    library::Library,
     output::Output,
     resolve::{Chosen, resolve},
     untrusted::Untrusted,
@@ -23,8 +24,8 @@ use crate::{
 
 /// Resumes.
 pub(super) fn run(options: &args::Resume, output: &Output) -> Result<()> {
-    let library = Library::new(&Home::find()?);
-    let tools = environment::tools()?;
+    let home = Home::find()?;
+    let (library, tools) = (Library::new(&home), environment::tools()?);
     let chosen = resolve(&library, &tools, Some(&options.session))?;
     let session_tool = match (&chosen.record, &chosen.found) {
         (Some(record), _) => record.header.tool,
@@ -33,13 +34,14 @@ pub(super) fn run(options: &args::Resume, output: &Output) -> Result<()> {
     };
     let format = choose_format(options.tool.as_deref(), session_tool)?;
     let session_id = chosen.record.as_ref().map(|record| record.session_id.clone());
-    let installed = match already_there(&chosen, options.project.as_deref())? {
+    let project = options.project.as_deref();
+    let installed = match already_there(&chosen, project)? {
         Some(installed) => installed,
-        None => install(&library, format, chosen, options, output)?,
+        None => Installer { home: &home, library: &library, tools: &tools, format, output }.install(chosen, project)?,
     };
     let command = format.resume_command(&installed);
     if options.print {
-        return print(&installed, &command, session_id.as_deref(), output);
+        return print(&tools, &installed, &command, session_id.as_deref(), output);
     }
     start(&command)
 }
@@ -83,83 +85,6 @@ fn already_there(chosen: &Chosen, project: Option<&Path>) -> Result<Option<Insta
     }))
 }
 
-fn install(
-    library: &Library,
-    format: &dyn Format,
-    chosen: Chosen,
-    options: &args::Resume,
-    output: &Output,
-) -> Result<Installed> {
-    let pulled = chosen.record.filter(|record| record.claimed.is_some());
-    let mut record = pulled.ok_or_else(|| {
-        CliError::not_found("this session is not on this machine as a pulled copy")
-            .hint("Resume it in the directory it was started in, or hand it over to yourself: segue handoff … --to YOU")
-    })?;
-    let id = record.session_id()?;
-    let _lock = library.lock(id)?;
-    let cwd = choose_directory(&record, options.project.as_deref(), output)?;
-    let fresh_id = uuid(random()?);
-    let native_dir = library.content(id).join("native");
-    let installed = format
-        .install(&environment::tools()?, &native_dir, &record.header, &cwd, &fresh_id)
-        .map_err(|error| CliError::new(Exit::Error, "install", format!("the session cannot be written: {error}")))?;
-    record.native = Some(Native {
-        id: installed.native_id.clone(),
-        path: installed.native_path.clone(),
-        cwd: installed.cwd.clone(),
-    });
-    library.save(&record)?;
-    report(&installed, output);
-    Ok(installed)
-}
-
-fn report(installed: &Installed, output: &Output) {
-    if installed.renamed {
-        output.notice(format!("A session with this id is already here; this copy is {}.", installed.native_id));
-    }
-    if installed.torn.total > 0 {
-        output.warn(format!(
-            "Warning: {} damaged records were left out of the restored session; everything else is there.",
-            installed.torn.total
-        ));
-        for damaged in installed.torn.quarantined.iter().take(10) {
-            output.notice(format!("  line {}: {}", damaged.line, describe(damaged.reason)));
-        }
-    }
-    if installed.reset_permission_modes > 0 {
-        output
-            .warn("Warning: the session asked the tool to act without asking; that was reset, the tool asks as usual.");
-    }
-    for skipped in &installed.skipped {
-        output.warn(left_out(skipped));
-    }
-}
-
-fn describe(damage: Damage) -> &'static str {
-    match damage {
-        Damage::NulBytes => "NUL bytes, as a power cut leaves them",
-        Damage::InvalidUtf8 => "bytes that are not UTF-8",
-        Damage::CutShort => "a record that stops before its end",
-        Damage::NotARecord => "bytes that are no record",
-        Damage::TooLong => "a line that is too long",
-    }
-}
-
-/// `--project`, else the sender's directory when it exists here, else the current one with the warning of SPEC T8.
-fn choose_directory(record: &Record, project: Option<&Path>, output: &Output) -> Result<PathBuf> {
-    if let Some(project) = project {
-        return canonical(project);
-    }
-    let original = record.header.cwd.as_deref().unwrap_or_default();
-    if Path::new(original).is_absolute() && Path::new(original).is_dir() {
-        return canonical(Path::new(original));
-    }
-    let here = environment::current_dir()?;
-    output.warn(format!("Warning: Original path {} not found.", Untrusted(original)));
-    output.warn(format!("Resuming in current directory: {}", here.display()));
-    Ok(here)
-}
-
 fn canonical(path: &Path) -> Result<PathBuf> {
     let found = std::fs::canonicalize(path).ok().filter(|path| path.is_dir());
     found.ok_or_else(|| {
@@ -167,9 +92,18 @@ fn canonical(path: &Path) -> Result<PathBuf> {
     })
 }
 
-fn print(installed: &Installed, command: &ResumeCommand, session_id: Option<&str>, output: &Output) -> Result<()> {
+fn print(
+    tools: &Env,
+    installed: &Installed,
+    command: &ResumeCommand,
+    session_id: Option<&str>,
+    output: &Output,
+) -> Result<()> {
     let words: Vec<_> = std::iter::once(&command.program).chain(&command.args).map(|word| shell_word(word)).collect();
-    let text = format!("cd {} && {}", shell_word(&command.cwd.display().to_string()), words.join(" "));
+    // The tool finds the session only in the folder that it was written to.
+    let config = tools.claude_config_dir.as_ref().map(|dir| shell_word(&dir.display().to_string()));
+    let set = config.map(|dir| format!("CLAUDE_CONFIG_DIR={dir} ")).unwrap_or_default();
+    let text = format!("cd {} && {set}{}", shell_word(&command.cwd.display().to_string()), words.join(" "));
     let value = json!({
         "session_id": session_id, "native_id": installed.native_id, "native_path": installed.native_path,
         "directory": command.cwd, "program": command.program, "arguments": command.args,
@@ -195,14 +129,6 @@ fn start(command: &ResumeCommand) -> Result<()> {
         .hint("Install the tool, or print the command instead: segue resume … --print"))
 }
 
-/// A random UUID (RFC 9562, version 4).
-fn uuid(mut bytes: [u8; 16]) -> String {
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex = data_encoding::HEXLOWER.encode(&bytes);
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,10 +137,5 @@ mod tests {
     fn a_directory_with_a_quote_stays_one_word() {
         assert_eq!(shell_word("/home/o'neil/x y"), r"'/home/o'\''neil/x y'");
         assert_eq!(shell_word("/home/ann/sdk"), "/home/ann/sdk");
-    }
-
-    #[test]
-    fn a_uuid_has_its_version_and_variant() {
-        assert_eq!(uuid([0xff; 16]), "ffffffff-ffff-4fff-bfff-ffffffffffff");
     }
 }

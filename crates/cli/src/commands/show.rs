@@ -46,8 +46,11 @@ pub(super) fn run(options: &args::Show, output: &Output) -> Result<()> {
     let header = &shown.header;
     let mut text = format!("{}  {}", session_id.as_deref().unwrap_or("not pushed"), header.tool.as_str());
     let counts = &header.counts;
-    let size =
-        format!("{} messages, {} tool calls", counts.user_messages + counts.assistant_messages, counts.tool_calls);
+    let size = format!(
+        "{} messages, {} tool calls",
+        counts.user_messages.saturating_add(counts.assistant_messages),
+        counts.tool_calls
+    );
     let updated = header.updated_at.map(day);
     let facts = [
         ("title", header.title.as_deref()),

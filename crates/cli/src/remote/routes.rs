@@ -73,6 +73,11 @@ impl Remote {
         self.post("api/v1/bundles", body)
     }
 
+    /// One of one's sessions.
+    pub fn session(&self, id: SessionId) -> Result<Session> {
+        self.get(&format!("api/v1/sessions/{id}"))
+    }
+
     /// What its owner needs to begin to open its newest state.
     pub fn session_bundle(&self, id: SessionId) -> Result<Bundle> {
         self.get(&format!("api/v1/sessions/{id}/bundle"))

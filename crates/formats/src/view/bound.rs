@@ -13,6 +13,8 @@ const MAX_INPUT_STRING: usize = 1024;
 const MAX_NAME: usize = 256;
 const MAX_ID: usize = 128;
 const MAX_MEDIA_TYPE: usize = 100;
+/// How deep an input may be nested: JSON readers stop near 128, and a line of the view must be readable again.
+const MAX_INPUT_DEPTH: usize = 100;
 
 /// The message cut to its bounds.
 pub(super) fn bound(mut message: Message) -> Message {
@@ -56,14 +58,23 @@ fn take(text: &mut String, truncated: &mut u64, limit: usize, room: &mut usize) 
 fn bound_input(input: &mut Value, truncated: &mut u64, room: &mut usize) {
     let limit = MAX_TOOL_TEXT.min(*room);
     let whole = input.to_string().len();
-    if whole > limit {
+    let deep = depth(input) > MAX_INPUT_DEPTH;
+    if whole > limit || deep {
         cut_strings(input);
-        if input.to_string().len() > limit {
+        if input.to_string().len() > limit || deep {
             *input = Value::Object(Map::new());
         }
         *truncated += (whole - input.to_string().len()) as u64;
     }
     *room = room.saturating_sub(input.to_string().len());
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or_default(),
+        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or_default(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
 }
 
 fn cut_strings(value: &mut Value) {
@@ -102,6 +113,18 @@ mod tests {
         for part in [&call as &dyn Fn() -> Part, &result, &|| Part::text(worst()), &|| Part::notice(worst())] {
             let line = serde_json::to_vec(&bound(message((0..100).map(|_| part()).collect()))).unwrap();
             assert!(line.len() < MAX_VIEW_LINE, "{}", line.len());
+        }
+    }
+
+    #[test]
+    fn an_input_that_no_reader_takes_is_left_out() {
+        let nested = |depth| (0..depth).fold(json!(1), |inner, _| json!([inner]));
+        for (deep, kept) in [(MAX_INPUT_DEPTH, true), (MAX_INPUT_DEPTH + 1, false), (120, false)] {
+            let call = Part::ToolCall { id: "c".into(), name: "n".into(), input: nested(deep), truncated: 0 };
+            let line = serde_json::to_vec(&bound(message(vec![call]))).unwrap();
+            let read: Message = serde_json::from_slice(&line).unwrap();
+            let Part::ToolCall { input, truncated, .. } = &read.parts[0] else { panic!("a call stays a call") };
+            assert_eq!((*input == nested(deep), *truncated == 0), (kept, kept), "{deep}");
         }
     }
 
