@@ -7,5 +7,6 @@ mod nothing_readable;
 mod real_tool;
 mod recorder;
 mod script;
+mod tampering;
 mod tls;
 mod working_on;
