@@ -41,6 +41,8 @@ pub enum Code {
     Conflict,
     /// Only owners may do this.
     OwnerOnly,
+    /// Nobody has verified the asker's address yet, so they may not hand over.
+    AddressNotVerified,
     /// The plan does not include this.
     UpgradeRequired,
     /// The plan's storage is full.

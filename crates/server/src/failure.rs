@@ -100,7 +100,7 @@ impl Refusal {
 fn status(code: Code) -> u16 {
     match code {
         Code::NotSignedIn => 401,
-        Code::OwnerOnly | Code::UpgradeRequired | Code::StorageFull => 403,
+        Code::OwnerOnly | Code::AddressNotVerified | Code::UpgradeRequired | Code::StorageFull => 403,
         Code::NotFound => 404,
         Code::MethodNotAllowed => 405,
         Code::AlreadyClaimed

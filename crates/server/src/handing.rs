@@ -71,6 +71,7 @@ pub(crate) async fn reserve(
     body: &Reserve,
     once: &Once,
 ) -> Result<Reservation, Failure> {
+    check_verified(principal)?;
     let to = To::read(body)?;
     let (plan, now) = (app.plan(principal), app.clock.now());
     let not_after = plan.grant(now, body.expires_in_hours)?;
@@ -106,6 +107,16 @@ pub(crate) async fn reserve(
     Ok(answer)
 }
 
+/// Recipients are told a sender's address, so one that nobody verified could be anybody's. This is about who asks, so it
+/// comes before all that is about what they ask for.
+fn check_verified(principal: &Principal) -> Result<(), Failure> {
+    if principal.email_verified {
+        return Ok(());
+    }
+    Err(Failure::new(Code::AddressNotVerified, "Your address is not verified, so you cannot hand over yet.")
+        .or("Ask an owner of this server to vouch for it."))
+}
+
 fn upgrade_required(entitlement: Entitlement) -> Failure {
     Failure::new(Code::UpgradeRequired, format!("Your plan does not include {}.", entitlement.as_str()))
         .or("Ask whoever runs this server for another plan.")
@@ -118,6 +129,7 @@ pub(crate) async fn create(
     body: CreateBundle,
     once: &Once,
 ) -> Result<Handoff, Failure> {
+    check_verified(principal)?;
     let now = app.clock.now();
     let card = key_cards::current(&mut app.db.read().await?, principal.user).await?;
     let admitted = admission::handoff(body, principal, &card.card)?;

@@ -53,8 +53,14 @@ pub async fn join(app: &App, body: &Join) -> Result<Account, Failure> {
     } else if !is_repeat(&mut tx, &form, body, &invite).await? {
         return Err(Failure::not_found());
     }
-    let principal =
-        Principal { user, device: form.device, device_key: form.device_key, owner: invite.owner, plan: None };
+    let principal = Principal {
+        user,
+        device: form.device,
+        device_key: form.device_key,
+        owner: invite.owner,
+        email_verified: invite.owner || invite.vouched,
+        plan: None,
+    };
     let account = answers::account(app, &mut tx, &principal).await?;
     tx.commit().await?;
     Ok(account)

@@ -13,6 +13,8 @@ pub struct Principal {
     pub device_key: [u8; 32],
     /// Whether the person may vouch and administer.
     pub owner: bool,
+    /// Whether the person's address is known to be theirs.
+    pub email_verified: bool,
     /// The person's own plan; the server's when there is none.
     pub plan: Option<Plan>,
 }

@@ -215,7 +215,11 @@ fn the_clients_files_are_for_their_owner_only() -> Result<()> {
     let story = begin(&root)?;
     story.pull(&story.hand_over(SESSION, &[])?)?;
     check(&story.ann.segue_home())?;
-    check(&story.ben.segue_home())
+    check(&story.ben.segue_home())?;
+    fs::set_permissions(story.ben.segue_home(), fs::Permissions::from_mode(0o755))?;
+    let told = story.ben.run(&["doctor"])?;
+    assert!(told.code == 1 && told.stdout.contains("chmod 700"), "{}", told.stdout);
+    Ok(())
 }
 
 #[test]

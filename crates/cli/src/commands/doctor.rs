@@ -1,5 +1,7 @@
 //! `segue doctor`: checks this installation and the way to the server, and says how to mend what is wrong.
 
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
 use segue_domain::Clock as _;
 use serde_json::{Value, json};
 
@@ -26,10 +28,11 @@ struct Check {
 /// Checks.
 pub(super) fn run(output: &Output) -> Result<()> {
     let home = Home::find()?;
-    let mut checks = vec![Check { name: "folder", good: true, says: home.root().display().to_string() }, tools()?];
-    match Account::find(&home)? {
-        None => checks.push(Check { name: "account", good: false, says: "nobody: segue join LINK".to_owned() }),
-        Some(account) => checks.extend(server(&account)?),
+    let mut checks = vec![folder(&home), tools()?];
+    match Account::find(&home) {
+        Ok(None) => checks.push(Check { name: "account", good: false, says: "nobody: segue join LINK".to_owned() }),
+        Ok(Some(account)) => checks.extend(server(&account)?),
+        Err(error) => checks.push(Check { name: "account", good: false, says: format!("{error} {}", error.hint) }),
     }
     let all_good = checks.iter().all(|check| check.good);
     let lines: Vec<_> = checks
@@ -40,6 +43,20 @@ pub(super) fn run(output: &Output) -> Result<()> {
         checks.iter().map(|check| json!({"check": check.name, "ok": check.good, "says": check.says})).collect();
     output.answer(lines.join("\n"), json!({"ok": all_good, "checks": rows}))?;
     if all_good { Ok(()) } else { Err(CliError::new(Exit::Error, "doctor", "something needs attention, see above")) }
+}
+
+/// The folder can be written, and nobody else can look into it.
+fn folder(home: &Home) -> Check {
+    let shown = home.root().display();
+    let (good, says) = match home.temporary() {
+        Err(error) => (false, error.to_string()),
+        Ok(_) => match fs::metadata(home.root()).map(|metadata| metadata.permissions().mode() & 0o077) {
+            Ok(0) => (true, shown.to_string()),
+            Ok(_) => (false, format!("{shown}: others on this machine can look into it; chmod 700 it")),
+            Err(error) => (false, format!("{shown}: {error}")),
+        },
+    };
+    Check { name: "folder", good, says }
 }
 
 fn tools() -> Result<Check> {

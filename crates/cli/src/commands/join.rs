@@ -193,7 +193,7 @@ fn report(pending: &PendingJoin, joined: &segue_api::account::Account, output: &
     let verified = if joined.email_verified {
         "Handoffs to this address reach you."
     } else {
-        "Your address is not verified yet: handoffs to it do not reach you until an owner vouches for it."
+        "Your address is not verified: you can neither hand over nor receive. A vouched invite from an owner verifies it."
     };
     let text = format!(
         "Joined {} as {}.\n{verified}\n\nFingerprint    {shown}\nRecovery code  {recovery}\n\n\

@@ -31,6 +31,7 @@ struct Row {
     id: Text<DeviceId>,
     device_key: Vec<u8>,
     owner: bool,
+    email_verified: bool,
     plan: Option<String>,
 }
 
@@ -52,7 +53,8 @@ pub async fn insert(tx: &mut Tx<'_>, new: &NewDevice<'_>, now: Timestamp) -> Res
 
 /// Who presents a token with this hash, unless the device was revoked.
 pub async fn find_by_token(tx: &mut Tx<'_>, token_hash: &[u8; 32]) -> Result<Option<Principal>, sqlx::Error> {
-    let sql = "SELECT d.user_id, d.id, d.device_key, u.owner, u.plan FROM devices d JOIN users u ON u.id = d.user_id \
+    let sql = "SELECT d.user_id, d.id, d.device_key, u.owner, u.email_verified, u.plan \
+               FROM devices d JOIN users u ON u.id = d.user_id \
                WHERE d.token_hash = $1 AND d.revoked_at IS NULL";
     let row: Option<Row> = on!(tx, |c| sqlx::query_as(sql).bind(token_hash.as_slice()).fetch_optional(c).await)?;
     let Some(row) = row else { return Ok(None) };
@@ -62,6 +64,7 @@ pub async fn find_by_token(tx: &mut Tx<'_>, token_hash: &[u8; 32]) -> Result<Opt
         device: row.id.0,
         device_key: columns::hash(&row.device_key, "a device key")?,
         owner: row.owner,
+        email_verified: row.email_verified,
         plan,
     }))
 }

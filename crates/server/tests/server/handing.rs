@@ -73,6 +73,26 @@ on_both! {
         }
     }
 
+    async fn who_has_an_address_that_nobody_verified_hands_over_nothing(server: TestServer) {
+        let (ann, ben) = server.ann_and_ben().await;
+        let (snapshot, session) = ann.push_new(&TestPack::new(2_000)).await;
+        let draft = reserved(&ann, &ben, &snapshot).await;
+        let token = ann.invite("dan@example.com", false).await;
+        let dan = Person::join(&server.url, &token, "dan@example.com").await;
+        let (_, own) = dan.push_new(&TestPack::new(2_000)).await;
+        // Whatever is named: the answer is about who asks.
+        for id in [own.session_id.as_str(), session.session_id.as_str(), "ses_x"] {
+            for to in [ben.email.as_str(), "cy@example.com", "no address"] {
+                let body = json!({"session_id": id, "to_email": to});
+                assert_eq!(reserve(&dan, body).await, refusal(403, "address_not_verified"), "{id} {to}");
+            }
+        }
+        assert_eq!(create(&dan, &draft).await, refusal(403, "address_not_verified"));
+        assert_eq!(server.count("SELECT COUNT(*) FROM reservations").await, 1);
+        assert_eq!(server.count("SELECT COUNT(*) FROM handoffs").await, 0);
+        assert_eq!(ann.post("/api/v1/handoffs", &draft.body(&draft.sign(&ann))).await.status, 201);
+    }
+
     async fn an_envelope_must_say_what_was_reserved(server: TestServer) {
         let (ann, ben) = server.ann_and_ben().await;
         let (snapshot, _) = ann.push_new(&TestPack::new(2_000)).await;
