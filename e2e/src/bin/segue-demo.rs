@@ -29,6 +29,7 @@ fn main() -> Result<()> {
 
     println!("\nBen's restored session: {native_path}");
     if once {
+        println!("Next: cargo xtask demo, without --once, leaves the server running for you to try it yourself.");
         return Ok(());
     }
     let programs = program("segue")?;
