@@ -24,13 +24,13 @@ use crate::{
 /// Everything a push needs beside the session.
 pub struct Uploader<'a> {
     /// The client's folder.
-    pub home: &'a Home,
+    pub home: Home,
     /// Who pushes.
-    pub account: &'a Account,
+    pub account: Account,
     /// To where.
-    pub remote: &'a Remote,
+    pub remote: Remote,
     /// What is known of the sessions here.
-    pub library: &'a Library,
+    pub library: Library,
     /// Where progress is shown.
     pub output: &'a Output,
 }
@@ -63,7 +63,15 @@ pub struct Purpose {
     pub not_after: u64,
 }
 
-impl Uploader<'_> {
+impl<'a> Uploader<'a> {
+    /// As the account that is signed in here.
+    pub fn open(output: &'a Output) -> Result<Self> {
+        let home = Home::find()?;
+        let account = Account::load(&home)?;
+        let (remote, library) = (Remote::signed_in(&account)?, Library::new(&home));
+        Ok(Self { home, account, remote, library, output })
+    }
+
     /// Brings the server up to the captured state. Sends what is new, and nothing when nothing changed.
     ///
     /// # Errors
@@ -81,7 +89,7 @@ impl Uploader<'_> {
 
     fn try_push(&self, record: &mut Record, capture: &Capture, reuse: bool) -> Result<Pushed> {
         let id = record.session_id()?;
-        let previous = if reuse { previous(self.library, id) } else { None };
+        let previous = if reuse { previous(&self.library, id) } else { None };
         let draft = self.draft(capture, previous.as_ref().map(|(contents, _)| contents))?;
         let card = capture.card(record.private);
         if let (Some((contents, envelope)), Some(head)) = (&previous, &record.head) {
@@ -119,7 +127,7 @@ impl Uploader<'_> {
 
     /// Cuts, compresses, seals and sends what `previous` does not hold.
     fn draft(&self, capture: &Capture, previous: Option<&Contents>) -> Result<Draft> {
-        let mut sink = UploadSink::new(self.remote, self.home, self.output)?;
+        let mut sink = UploadSink::new(&self.remote, &self.home, self.output)?;
         let drafted = draft(&mut rng()?, capture.sources(), previous, &mut sink);
         if let Some(failure) = sink.into_failure() {
             return Err(failure);
@@ -139,7 +147,7 @@ impl Uploader<'_> {
         recipients: &[RecipientKey],
         own: bool,
     ) -> Result<SealedBundle> {
-        let (account, keys) = (self.account, self.account.keys()?);
+        let (account, keys) = (&self.account, self.account.keys()?);
         let author = record.claimed.as_ref().map_or(&account.user_id, |claimed| &claimed.author_id);
         let heading = Heading {
             kind: purpose.kind,

@@ -12,13 +12,12 @@ use super::{
 };
 use crate::{
     account::Account,
-    args, contacts, environment,
+    args, contacts,
     error::{CliError, Exit, Result},
     home::Home,
-    library::{Head, Library},
+    library::Head,
     output::Output,
     remote::Remote,
-    resolve::resolve,
     untrusted::Untrusted,
     upload::{Purpose, Uploader, body},
 };
@@ -32,25 +31,20 @@ pub(super) fn run(options: &args::Handoff, output: &Output) -> Result<()> {
         return Err(CliError::usage(format!("the message is longer than {MESSAGE_CHARS_MAX} characters"))
             .hint("Shorten it, or say it in the session itself."));
     }
-    let home = Home::find()?;
-    let account = Account::load(&home)?;
-    let (library, tools) = (Library::new(&home), environment::tools()?);
-    let chosen = resolve(&library, &tools, options.session.as_deref())?;
-    let remote = Remote::signed_in(&account)?;
-    let uploader = Uploader { home: &home, account: &account, remote: &remote, library: &library, output };
-    let mut session = prepare(&uploader, &tools, chosen)?;
+    let uploader = Uploader::open(output)?;
+    let mut session = prepare(&uploader, options.session.as_deref())?;
     let pushed = uploader.push(&mut session.record, &session.capture, options.private)?;
     let (record, capture) = (&session.record, &session.capture);
     let head = record.head.as_ref().ok_or_else(|| CliError::new(Exit::Error, "push", "the session was not pushed"))?;
 
     let mut attempt = 1;
     loop {
-        let reservation = reserve(&remote, &record.session_id, options)?;
+        let reservation = reserve(&uploader.remote, &record.session_id, options)?;
         let recipient = listed(&reservation, options)?;
-        let key = recipient_key(&home, &account, output, recipient)?;
+        let key = recipient_key(&uploader.home, &uploader.account, output, recipient)?;
         let purpose = purpose(&reservation, head, capture.card(record.private), &options.message)?;
         let sealed = uploader.seal(record, capture, &pushed.contents, purpose, &[key], false)?;
-        match remote.create_handoff(&body(&sealed)) {
+        match uploader.remote.create_handoff(&body(&sealed)) {
             Err(error) if error.code == "stale_key" && attempt < SEALS_MAX => attempt += 1,
             created => return report(&created?, &reservation, &session, recipient, output),
         }

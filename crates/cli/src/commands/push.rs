@@ -3,19 +3,15 @@
 use std::fs::File;
 
 use segue_domain::SessionId;
-use segue_formats::Env;
 use serde_json::json;
 
 use crate::{
-    account::Account,
     args,
     capture::Capture,
     environment::{self, random},
     error::{CliError, Result},
-    home::Home,
-    library::{Library, Native, Record},
+    library::{Native, Record},
     output::Output,
-    remote::Remote,
     resolve::{Chosen, resolve, with_record},
     untrusted::Untrusted,
     upload::{Uploader, previous},
@@ -23,13 +19,8 @@ use crate::{
 
 /// Pushes.
 pub(super) fn run(options: &args::Push, output: &Output) -> Result<()> {
-    let home = Home::find()?;
-    let account = Account::load(&home)?;
-    let (library, tools) = (Library::new(&home), environment::tools()?);
-    let chosen = resolve(&library, &tools, options.session.as_deref())?;
-    let remote = Remote::signed_in(&account)?;
-    let uploader = Uploader { home: &home, account: &account, remote: &remote, library: &library, output };
-    let mut session = prepare(&uploader, &tools, chosen)?;
+    let uploader = Uploader::open(output)?;
+    let mut session = prepare(&uploader, options.session.as_deref())?;
     let pushed = uploader.push(&mut session.record, &session.capture, options.private)?;
     let id = &session.record.session_id;
     let seq = session.record.head.as_ref().map_or(0, |head| head.seq);
@@ -65,9 +56,9 @@ impl Prepared {
 }
 
 /// Captures a session and gives it an id, which is stored before the server hears of it.
-pub(super) fn prepare(uploader: &Uploader<'_>, tools: &Env, chosen: Chosen) -> Result<Prepared> {
-    let library = uploader.library;
-    let Chosen { record, found } = chosen;
+pub(super) fn prepare(uploader: &Uploader<'_>, named: Option<&str>) -> Result<Prepared> {
+    let (library, tools) = (&uploader.library, environment::tools()?);
+    let Chosen { record, found } = resolve(library, &tools, named)?;
     // Behind its lock, a session that two commands meet for the first time gets one id.
     let mut locks: Vec<File> = found.iter().map(|found| library.lock_native(found)).collect::<Result<_>>()?;
     let record = match (&found, record) {
@@ -82,7 +73,7 @@ pub(super) fn prepare(uploader: &Uploader<'_>, tools: &Env, chosen: Chosen) -> R
     // Read again behind the lock: another command may have pushed meanwhile.
     let record = library.find(id)?.or(record);
     let capture = match (&found, &record) {
-        (Some(found), _) => Capture::from_tool(uploader.home, tools, found, uploader.output)?,
+        (Some(found), _) => Capture::from_tool(&uploader.home, &tools, found, uploader.output)?,
         (None, Some(record)) if record.claimed.is_some() => {
             let card = previous(library, id).map(|(_, envelope)| envelope.envelope.header.card);
             Capture::from_content(library, record, card.as_ref())?
