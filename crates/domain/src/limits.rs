@@ -56,5 +56,20 @@ pub const REQUESTS_PER_MINUTE: u32 = 600;
 pub const ANONYMOUS_REQUESTS_PER_MINUTE: u32 = 120;
 /// Time for one request other than a pack, in seconds.
 pub const REQUEST_SECONDS_MAX: u64 = 30;
+/// Time without a byte of a body that is announced, in seconds: a train's tunnel fits, a client that is gone does not stay.
+pub const BODY_IDLE_SECONDS_MAX: u64 = 30;
+/// Connections in all: above what the people of one server open, and each costs a descriptor and some tens of KiB.
+pub const CONNECTIONS_MAX: usize = 1024;
+/// Connections of one address: an office behind one fits, and one address cannot take all places.
+pub const ADDRESS_CONNECTIONS_MAX: usize = 64;
+/// Time for a connection's TLS handshake, and then until the head of its first request is there, in seconds: a phone on a
+/// bad line makes it, one who sends nothing does not stay.
+pub const HEAD_SECONDS_MAX: u64 = 10;
+/// Time without a request on a connection, in seconds: the commands of one sitting and a proxy's pool find it open.
+pub const IDLE_SECONDS_MAX: u64 = 90;
+/// Time between two HTTP/2 pings, in seconds: below what most routers keep a silent connection for.
+pub const PING_SECONDS: u64 = 20;
+/// Time to answer an HTTP/2 ping, in seconds: the slowest line that an upload still gets through answers sooner.
+pub const PONG_SECONDS_MAX: u64 = 20;
 /// Time that open requests get when the server stops, in seconds.
 pub const DRAIN_SECONDS_MAX: u64 = 20;

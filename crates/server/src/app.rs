@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use segue_domain::{Clock, Plan, Timestamp, limits};
 
-use crate::{packs::Packs, principal::Principal, rates::Rates, store::Db};
+use crate::{connections::Bounds, packs::Packs, principal::Principal, rates::Rates, store::Db};
 
 /// Fills a buffer with random bytes.
 pub type Random = Box<dyn Fn(&mut [u8]) -> anyhow::Result<()> + Send + Sync>;
@@ -37,6 +37,10 @@ pub struct Settings {
     pub sweep_every: Duration,
     /// Time that open requests get when the server stops.
     pub drain: Duration,
+    /// Time without a byte of a pack that is sent.
+    pub body_idle: Duration,
+    /// What connections may cost.
+    pub connections: Bounds,
 }
 
 impl Default for Settings {
@@ -46,6 +50,8 @@ impl Default for Settings {
             requests_per_minute: limits::REQUESTS_PER_MINUTE,
             sweep_every: Duration::from_secs(30),
             drain: Duration::from_secs(limits::DRAIN_SECONDS_MAX),
+            body_idle: Duration::from_secs(limits::BODY_IDLE_SECONDS_MAX),
+            connections: Bounds::default(),
         }
     }
 }

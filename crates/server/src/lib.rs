@@ -4,15 +4,18 @@
 //!  http ──▶ joining · upload · snapshot · handing · inbox · transition ──▶ store (SQL) · packs (bytes)
 //! ```
 //!
+//! * `connections` bounds what a client may hold open; `answering` is the service of one connection.
 //! * `http` reads requests and maps answers; it never names the database.
 //! * The middle decides: one function for each thing a person can do, each of them one transaction.
 //! * [`transition`] is the only place that changes a handoff's state; [`sweep`] is what time does.
 //! * [`store`] has all SQL, written once for SQLite and PostgreSQL; [`packs`] has all sealed bytes.
 
 mod admission;
+mod answering;
 mod answers;
 pub mod app;
 pub mod config;
+pub mod connections;
 pub mod failure;
 mod handing;
 mod http;
@@ -25,6 +28,7 @@ mod once;
 pub mod packs;
 pub mod page;
 mod person;
+mod places;
 pub mod principal;
 pub mod rates;
 mod snapshot;
@@ -34,36 +38,28 @@ pub mod sweep;
 pub mod transition;
 mod upload;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Context as _;
-use axum::{
-    extract::connect_info::Connected,
-    serve::{IncomingStream, Listener},
-};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use app::App;
+use connections::Attendant;
 pub use http::openapi;
-use listen::Peer;
+use listen::Transport;
 
 /// Serves until `shutdown`, then lets open requests end for as long as the settings say.
-pub async fn serve<L>(app: Arc<App>, listener: L, shutdown: CancellationToken) -> anyhow::Result<()>
-where
-    L: Listener<Addr = SocketAddr>,
-    Peer: for<'a> Connected<IncomingStream<'a, L>>,
-{
+pub async fn serve(
+    app: Arc<App>,
+    listener: TcpListener,
+    transport: Transport,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
     let sweeping = tokio::spawn(sweep::run(Arc::clone(&app), shutdown.clone()));
-    let service = http::router(Arc::clone(&app)).into_make_service_with_connect_info::<Peer>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let drained = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(app.settings.drain).await;
-    };
-    tokio::select! {
-        ended = server => ended.context("the server stopped")?,
-        () = drained => tracing::warn!("requests that did not end in time were cut"),
-    }
+    let router = http::router(Arc::clone(&app));
+    let attendant = Attendant { router, transport, bounds: app.settings.connections, shutdown };
+    connections::serve(listener, attendant, app.settings.drain).await;
     sweeping.await.context("the sweep stopped")?;
     app.db.close().await;
     Ok(())

@@ -13,7 +13,6 @@ use std::{
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use futures::{Stream, TryStreamExt as _};
-use segue_domain::limits;
 use segue_signed::{lv::lv_cat, sha256};
 use sha2::{Digest as _, Sha256};
 use tokio::{
@@ -112,13 +111,13 @@ impl Packs {
         Self { watch: Some(watch), ..self }
     }
 
-    /// Reads a body of at most `len_max` bytes into a file aside.
-    pub async fn receive<S>(&self, name: [u8; 16], body: S, len_max: u64) -> Result<Upload, UploadError>
+    /// Reads a body of at most `len_max` bytes into a file aside, none of them later than `idle` after the one before.
+    pub async fn receive<S>(&self, name: [u8; 16], body: S, len_max: u64, idle: Duration) -> Result<Upload, UploadError>
     where
         S: Stream<Item = Result<Bytes, axum::Error>> + Unpin,
     {
         let (aside, mut file) = self.create_aside(name).await?;
-        let (sha256, len) = self.write(&mut file, body, len_max).await?;
+        let (sha256, len) = self.write(&mut file, body, len_max, idle).await?;
         Ok(Upload { file: aside, sha256, len })
     }
 
@@ -128,14 +127,19 @@ impl Packs {
         Ok((Aside(path), file))
     }
 
-    async fn write<S>(&self, file: &mut File, mut body: S, len_max: u64) -> Result<([u8; 32], u64), UploadError>
+    async fn write<S>(
+        &self,
+        file: &mut File,
+        mut body: S,
+        len_max: u64,
+        idle: Duration,
+    ) -> Result<([u8; 32], u64), UploadError>
     where
         S: Stream<Item = Result<Bytes, axum::Error>> + Unpin,
     {
-        let stall = Duration::from_secs(limits::REQUEST_SECONDS_MAX);
         let (mut hash, mut len) = (Sha256::new(), 0_u64);
         loop {
-            let next = tokio::time::timeout(stall, body.try_next()).await.map_err(|_| UploadError::Stalled)?;
+            let next = tokio::time::timeout(idle, body.try_next()).await.map_err(|_| UploadError::Stalled)?;
             let Some(bytes) = next.map_err(UploadError::Cut)? else { break };
             len += bytes.len() as u64;
             if len > len_max {

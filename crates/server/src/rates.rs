@@ -49,7 +49,7 @@ impl Rates {
 }
 
 /// Whoever has one IPv6 address has 2^64 of them: the network counts as one.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {

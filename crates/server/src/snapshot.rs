@@ -151,12 +151,19 @@ pub(crate) async fn opening(tx: &mut Tx<'_>, id: BundleId, wrap: Option<Vec<u8>>
     })
 }
 
-/// Stores the holder's own wrap; after that nobody else's is needed.
-pub(crate) async fn own_wrap(app: &App, principal: &Principal, id: BundleId, body: &OwnWrap) -> Result<(), Failure> {
+/// Stores the holder's own wrap; after that nobody else's is needed. What is no id is as unknown as an unknown one, and
+/// both only after the wrap was found good.
+pub(crate) async fn own_wrap(
+    app: &App,
+    principal: &Principal,
+    id: Option<BundleId>,
+    body: &OwnWrap,
+) -> Result<(), Failure> {
     let wrap = Wrap::parse(&body.wrap.0)?;
     let mut tx = app.db.begin().await?;
     let card = key_cards::current(&mut tx, principal.user).await?;
     admission::check_own(&wrap, principal, &card.card)?;
+    let id = id.ok_or_else(Failure::not_found)?;
     if !bundles::is_held(&mut tx, principal.user, id).await? {
         return Err(Failure::not_found());
     }

@@ -20,7 +20,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::{App, Settings, SystemClock, system_random},
     config::Config,
-    joining, listen, logs,
+    connections::Bounds,
+    joining,
+    listen::Transport,
+    logs,
     packs::{Packs, private_folder},
     rates::Rates,
     serve,
@@ -37,13 +40,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let url = config.url.clone().unwrap_or_else(|| local_url(&config, tcp.local_addr().unwrap_or(config.listen)));
     let shutdown = stop_signal()?;
     let owner_link = joining::owner_token(&app).await?.map(|token| owner_link(&url, &token));
-    if let (Some(certificate), Some(key)) = (&config.tls_cert, &config.tls_key) {
-        let tls = listen::Tls::open(tcp, certificate, key)?;
-        say_ready(config.json, &url, owner_link.as_deref())?;
-        return serve(app, tls, shutdown).await;
-    }
+    let transport = match (&config.tls_cert, &config.tls_key) {
+        (Some(certificate), Some(key)) => Transport::tls(certificate, key)?,
+        _ => Transport::Plain,
+    };
     say_ready(config.json, &url, owner_link.as_deref())?;
-    serve(app, listen::Plain(tcp), shutdown).await
+    serve(app, tcp, transport, shutdown).await
 }
 
 /// Takes the data folder for this process; the lock ends with it, however it ends.
@@ -75,8 +77,12 @@ async fn open(config: &Config) -> anyhow::Result<App> {
         Db::open_sqlite(&file).await.with_context(|| format!("cannot open the database {}", file.display()))?
     };
     let packs = Packs::open(&config.data.join("packs")).context("cannot open the pack folder")?;
-    let settings =
-        Settings { plan: config.plan, requests_per_minute: config.requests_per_minute, ..Settings::default() };
+    let settings = Settings {
+        plan: config.plan,
+        requests_per_minute: config.requests_per_minute,
+        connections: bounds(config.listen),
+        ..Settings::default()
+    };
     Ok(App {
         db,
         packs,
@@ -85,6 +91,12 @@ async fn open(config: &Config) -> anyhow::Result<App> {
         rates: Rates::new(settings.requests_per_minute),
         settings,
     })
+}
+
+/// Who listens on loopback is met by a proxy, which brings everybody from one address, or by this machine's own people.
+fn bounds(listen: SocketAddr) -> Bounds {
+    let bounds = Bounds::default();
+    if listen.ip().is_loopback() { Bounds { per_address: bounds.all, ..bounds } } else { bounds }
 }
 
 fn local_url(config: &Config, address: SocketAddr) -> String {

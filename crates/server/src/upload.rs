@@ -46,7 +46,7 @@ pub(crate) async fn store(
     announced: &Announced,
     body: BodyDataStream,
 ) -> Result<Stored, Failure> {
-    let upload = app.packs.receive(app.draw()?, body, announced.len).await?;
+    let upload = app.packs.receive(app.draw()?, body, announced.len, app.settings.body_idle).await?;
     let pack = Pack { owner: principal.user, id: announced.id, sha256: upload.sha256, len: upload.len };
     if upload.len != announced.len || upload.sha256 != announced.sha256 {
         return Err(garbled());

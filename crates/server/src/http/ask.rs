@@ -5,7 +5,7 @@
 use std::str::FromStr;
 
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, Bytes, HttpBody as _},
     extract::{FromRequest, FromRequestParts, MatchedPath, Query, RawPathParams, Request},
     http::{HeaderMap, header, request::Parts},
 };
@@ -44,6 +44,16 @@ impl<T: FromStr + Send> Ids for Id<T> {
     }
 }
 
+/// One id that is judged after what the body says, for routes that check it beyond its form.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Later<T>(pub(super) Option<T>);
+
+impl<T: FromStr + Send> Ids for Later<T> {
+    fn read(segments: &[&str]) -> Option<Self> {
+        Some(Self(Id::read(segments).map(|id| id.0)))
+    }
+}
+
 impl<T: FromStr + Send, U: FromStr + Send> Ids for (T, U) {
     fn read(segments: &[&str]) -> Option<Self> {
         let [first, second] = segments else { return None };
@@ -57,8 +67,8 @@ fn read_id<T: FromStr>(segment: &str) -> Option<T> {
 
 async fn ids<I: Ids>(parts: &mut Parts) -> Result<I, Failure> {
     // What is not UTF-8 is no id either.
-    let params = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| Failure::not_found())?;
-    let segments: Vec<_> = params.iter().map(|(_, value)| value).collect();
+    let params = RawPathParams::from_request_parts(parts, &()).await.ok();
+    let segments: Vec<_> = params.iter().flatten().map(|(_, value)| value).collect();
     I::read(&segments).ok_or_else(Failure::not_found)
 }
 
@@ -156,6 +166,10 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Failure> {
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if media_type.split(';').next().is_none_or(|media_type| media_type.trim() != "application/json") {
         return Err(Failure::invalid("The body is not JSON.").or("Send it as `content-type: application/json`."));
+    }
+    // What is announced as too large is refused before it is sent.
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(Failure::too_large(BODY_BYTES_MAX as u64));
     }
     match Limited::new(body, BODY_BYTES_MAX).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),

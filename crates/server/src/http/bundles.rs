@@ -14,7 +14,7 @@ use segue_api::{
 };
 use segue_domain::BundleId;
 
-use super::ask::{Ask, Call, Id};
+use super::ask::{Ask, Call, Id, Later};
 use crate::{app::App, failure::Failure, snapshot, store};
 
 /// Stores a snapshot as the newest state of its session.
@@ -49,7 +49,7 @@ pub(super) async fn manifest(
 )]
 pub(super) async fn own_wrap(
     State(app): State<Arc<App>>,
-    call: Call<OwnWrap, Id<BundleId>>,
+    call: Call<OwnWrap, Later<BundleId>>,
 ) -> Result<StatusCode, Failure> {
     snapshot::own_wrap(&app, &call.principal, call.ids.0, &call.body).await?;
     Ok(StatusCode::NO_CONTENT)

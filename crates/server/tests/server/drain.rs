@@ -11,7 +11,7 @@ use segue_server::app::Settings;
 use crate::harness::{Person, TestServer, seal::TestPack};
 
 /// An upload whose first half was sent.
-async fn begin(
+pub(crate) async fn begin(
     ann: &Person,
     pack: &TestPack,
 ) -> (mpsc::Sender<std::io::Result<Vec<u8>>>, tokio::task::JoinHandle<Option<u16>>) {
@@ -27,7 +27,7 @@ async fn begin(
 }
 
 /// Waits until an upload lies aside: its request has arrived.
-async fn arrived(server: &TestServer) {
+pub(crate) async fn arrived(server: &TestServer) {
     let aside = server.folder.path().join("packs/aside");
     while std::fs::read_dir(&aside).unwrap().next().is_none() {
         tokio::time::sleep(Duration::from_millis(5)).await;

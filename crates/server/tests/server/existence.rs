@@ -131,6 +131,22 @@ on_both! {
         assert_eq!(server.column("SELECT kind FROM events").await, ["created"]);
     }
 
+    async fn a_bad_body_is_judged_before_the_id(server: TestServer) {
+        let ann = server.owner().await;
+        let cy = ann.bring("cy@example.com").await;
+        let (_, session) = ann.push_new(&TestPack::new(2_000)).await;
+        let others = wrap(WrapKind::Own, ann.card()).encode();
+        for bad in [vec![0; 3], others] {
+            let body = serde_json::to_value(OwnWrap { wrap: bad.into() }).unwrap();
+            let path = |id: &str| format!("/api/v1/bundles/{id}/own-wrap");
+            let expected = face(&ask(&cy, &Method::PUT, &path(&session.bundle_id), &body).await);
+            assert_eq!(expected.0, 422);
+            for strange in strange(&session.bundle_id) {
+                assert_eq!(face(&ask(&cy, &Method::PUT, &path(&strange), &body).await), expected, "{strange}");
+            }
+        }
+    }
+
     async fn a_party_in_the_wrong_role_or_too_early_is_a_stranger(server: TestServer) {
         let (ann, ben) = server.ann_and_ben().await;
         let pack = TestPack::new(2_000);

@@ -2,6 +2,7 @@
 
 pub(crate) mod database;
 pub(crate) mod person;
+pub(crate) mod raw;
 pub(crate) mod seal;
 
 use std::{
@@ -14,10 +15,13 @@ use std::{
     time::Duration,
 };
 
-use segue_domain::{Timestamp, time::FixedClock};
+use segue_domain::{Timestamp, limits, time::FixedClock};
 use segue_server::{
     app::{App, Settings},
-    joining, listen, logs,
+    connections::Bounds,
+    joining,
+    listen::Transport,
+    logs,
     packs::{Packs, Step},
     rates::Rates,
     serve,
@@ -89,7 +93,9 @@ pub(crate) struct TestServer {
 
 impl TestServer {
     pub(crate) async fn start(database: Database) -> Self {
-        let settings = Settings { requests_per_minute: 1_000_000, ..Settings::default() };
+        // All people of a test come from one address, as through a proxy.
+        let connections = Bounds { per_address: limits::CONNECTIONS_MAX, ..Bounds::default() };
+        let settings = Settings { requests_per_minute: 1_000_000, connections, ..Settings::default() };
         Self::start_with(database, settings).await
     }
 
@@ -130,7 +136,7 @@ impl TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(serve(Arc::clone(&app), listen::Plain(listener), shutdown.clone()));
+        let task = tokio::spawn(serve(Arc::clone(&app), listener, Transport::Plain, shutdown.clone()));
         Self { url, app, clock, disk, folder, shutdown, database, settings, task }
     }
 

@@ -1,9 +1,10 @@
 //! Every limit has its error (SPEC S5).
 
+use futures::stream;
 use reqwest::Method;
 use segue_server::app::Settings;
 
-use crate::harness::{Person, TestServer, person::Answer, seal::draw};
+use crate::harness::{Person, TestServer, person::Answer, raw::Raw, seal::draw};
 
 on_both! {
     async fn too_many_requests_are_told_when_to_come_back(server: TestServer) {
@@ -33,7 +34,9 @@ on_both! {
     async fn bodies_and_methods_that_a_route_does_not_take_are_named(server: TestServer) {
         let ann = server.owner().await;
         let post = |path: &str| ann.request(Method::POST, path).header("content-type", "application/json");
-        let large = Answer::of(post("/api/v1/bundles").body(vec![b' '; 20 * 1024 * 1024 + 1])).await;
+        // Without a length that says so before.
+        let chunks = stream::iter([Ok::<_, std::io::Error>(vec![b' '; 20 * 1024 * 1024 + 1])]);
+        let large = Answer::of(post("/api/v1/bundles").body(reqwest::Body::wrap_stream(chunks))).await;
         assert_eq!(large.refused(), (413, "too_large".to_owned()));
         for body in ["", "{", "[]", "null", r#"{"email": 1}"#, r#"{"email":"a@b","vouch":false,"token_hash":"!"}"#] {
             assert_eq!(Answer::of(post("/api/v1/invites").body(body)).await.refused(), (422, "invalid".to_owned()), "{body}");
@@ -47,21 +50,22 @@ on_both! {
         }
     }
 
-    async fn a_pack_that_is_too_large_is_refused_before_its_body(server: TestServer) {
-        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    async fn what_is_announced_as_too_large_is_refused_before_its_body(server: TestServer) {
         let ann = server.owner().await;
-        let mut tcp = tokio::net::TcpStream::connect(server.url.trim_start_matches("http://")).await.unwrap();
-        let head = format!(
-            "PUT /api/v1/packs/pck_00000000000000000000000000 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
-             content-length: {}\r\nx-segue-sha256: {}\r\n\r\n",
-            ann.token,
-            64 * 1024 * 1024 + 1,
-            "0".repeat(64)
-        );
-        tcp.write_all(head.as_bytes()).await.unwrap();
-        let mut answer = vec![0; 4_096];
-        let read = tcp.read(&mut answer).await.unwrap();
-        let answer = String::from_utf8_lossy(&answer[..read]).into_owned();
-        assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("too_large"), "{answer}");
+        for (route, len) in [
+            ("PUT /api/v1/packs/pck_00000000000000000000000000", 64 * 1024 * 1024 + 1),
+            ("POST /api/v1/bundles", 20 * 1024 * 1024 + 1),
+            ("POST /api/v1/join", 20 * 1024 * 1024 + 1),
+        ] {
+            let mut raw = Raw::connect(&server).await;
+            let head = format!(
+                "{route} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+                 content-length: {len}\r\nx-segue-sha256: {}\r\n\r\n",
+                ann.token,
+                "0".repeat(64)
+            );
+            let answer = raw.ask(&head).await;
+            assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("too_large"), "{answer}");
+        }
     }
 }

@@ -7,6 +7,7 @@
 mod harness;
 
 mod claims;
+mod connections;
 mod drain;
 mod existence;
 mod expiry;

@@ -1,0 +1,80 @@
+//! The service of one connection: the router, told where requests come from, and a count of those that are open.
+
+use std::{
+    convert::Infallible,
+    task::{Context, Poll},
+};
+
+use axum::{
+    BoxError, Router,
+    body::{Body, Bytes, HttpBody},
+    extract::{ConnectInfo, Request},
+    response::Response,
+};
+use futures::future::BoxFuture;
+use http_body_util::BodyExt as _;
+use tokio::sync::watch;
+use tower::Service;
+
+use crate::listen::Peer;
+
+/// The router as one connection sees it.
+#[derive(Clone)]
+pub(crate) struct Answering {
+    router: Router,
+    peer: Peer,
+    open: watch::Sender<usize>,
+}
+
+impl Answering {
+    /// Counts in `open` the requests whose answer has not been sent whole.
+    pub(crate) fn new(router: Router, peer: Peer, open: watch::Sender<usize>) -> Self {
+        Self { router, peer, open }
+    }
+}
+
+/// One open request.
+struct Open(watch::Sender<usize>);
+
+impl Open {
+    fn new(open: &watch::Sender<usize>) -> Self {
+        open.send_modify(|count| *count += 1);
+        Self(open.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+impl<B> Service<Request<B>> for Answering
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request>::poll_ready(&mut self.router, context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let open = Open::new(&self.open);
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(self.peer));
+        let answer = self.router.call(request);
+        Box::pin(async move {
+            // The request is open until its body is dropped; this adapter keeps the body's length as it is.
+            Ok(answer.await?.map(|body| {
+                Body::new(body.map_err(move |error| {
+                    let _held = &open;
+                    error
+                }))
+            }))
+        })
+    }
+}
