@@ -97,8 +97,7 @@ fn find_native(tools: &Env, text: &str) -> Result<Option<Found>> {
             return Ok(Some(found));
         }
         if text.len() >= PREFIX_CHARS_MIN {
-            let all = format.discover(tools).map_err(|error| cannot_look(&error))?;
-            similar.extend(all.into_iter().filter(|found| found.native_id.starts_with(text)));
+            similar.extend(format.find_beginning(tools, text).map_err(|error| cannot_look(&error))?);
         }
     }
     if similar.len() > 1 {
@@ -110,15 +109,12 @@ fn find_native(tools: &Env, text: &str) -> Result<Option<Found>> {
 
 fn newest_here(records: &[Record], tools: &Env) -> Result<Chosen> {
     let here = environment::current_dir()?;
-    let mut newest: Option<Found> = None;
+    let mut each_tools_newest = Vec::new();
     for format in segue_formats::ALL {
-        for found in format.discover(tools).map_err(|error| cannot_look(&error))? {
-            let is_here = directory(records, &found).as_ref() == Some(&here);
-            if is_here && newest.as_ref().is_none_or(|best| best.updated_at_ms < found.updated_at_ms) {
-                newest = Some(found);
-            }
-        }
+        let mut all = format.discover(tools).map_err(|error| cannot_look(&error))?;
+        each_tools_newest.extend(all.find(|found| directory(records, found).as_ref() == Some(&here)));
     }
+    let newest = each_tools_newest.into_iter().max_by_key(|found| found.updated_at_ms);
     newest.map(|found| with_record(records, found)).ok_or_else(|| {
         CliError::not_found(format!("no session of {} was found", here.display()))
             .hint("Say which session is meant; see segue list.")

@@ -161,11 +161,15 @@ pub trait Format: Sync {
     /// The tool.
     fn tool(&self) -> Tool;
 
-    /// The sessions on this machine, newest first, a bounded number. Looks at the start and end of each file only.
-    fn discover(&self, env: &Env) -> Result<Vec<Found>, DiscoverError>;
+    /// The sessions on this machine, newest first, a bounded number. Looks at the start and end of a file only, and only
+    /// when its turn comes: who takes ten of thousands waits for ten.
+    fn discover(&self, env: &Env) -> Result<Box<dyn Iterator<Item = Found>>, DiscoverError>;
 
     /// The session of that id.
     fn find(&self, env: &Env, native_id: &str) -> Result<Option<Found>, DiscoverError>;
+
+    /// The sessions whose id begins so, newest first. Looks at no other.
+    fn find_beginning(&self, env: &Env, beginning: &str) -> Result<Vec<Found>, DiscoverError>;
 
     /// Takes a session: says which native files to put into the bundle, and writes its view.
     fn capture(&self, env: &Env, found: &Found, view: &mut dyn io::Write) -> Result<Captured, CaptureError>;

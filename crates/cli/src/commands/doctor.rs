@@ -63,7 +63,7 @@ fn tools() -> Result<Check> {
     let environment = environment::tools()?;
     let mut found = Vec::new();
     for format in segue_formats::ALL {
-        let sessions = format.discover(&environment).map_err(|error| cannot_look(&error))?.len();
+        let sessions = format.discover(&environment).map_err(|error| cannot_look(&error))?.count();
         found.push(format!("{}: {sessions} sessions", format.tool().as_str()));
     }
     Ok(Check { name: "tools", good: true, says: found.join(", ") })

@@ -30,27 +30,27 @@ struct Row {
 pub(super) fn run(options: &args::List, output: &Output) -> Result<()> {
     let library = Library::new(&Home::find()?);
     let records = library.records()?;
-    let mut rows = native_rows(&records)?;
+    let here = if options.here { Some(environment::current_dir()?.display().to_string()) } else { None };
+    let is_meant = |row: &Row| here.as_ref().is_none_or(|here| row.directory == *here);
+    // One more than is shown tells whether there are more.
+    let mut rows = native_rows(&records, options.limit.saturating_add(1), is_meant)?;
     let shown: Vec<_> = rows.iter().filter_map(|row| row.session_id.clone()).collect();
-    rows.extend(records.iter().filter(|record| !shown.contains(&record.session_id)).map(recorded_row));
-    if options.here {
-        let here = environment::current_dir()?.display().to_string();
-        rows.retain(|row| row.directory == here);
-    }
+    let others = records.iter().filter(|record| !shown.contains(&record.session_id)).map(recorded_row);
+    rows.extend(others.filter(is_meant));
     rows.sort_by_key(|row| std::cmp::Reverse(row.updated_at));
-    let total = rows.len();
+    let more = rows.len() > options.limit;
     rows.truncate(options.limit);
-    let value = json!({"sessions": rows.iter().map(to_json).collect::<Vec<_>>(), "total": total});
-    output.answer(table(&rows, total), value)
+    let value = json!({"sessions": rows.iter().map(to_json).collect::<Vec<_>>(), "more": more});
+    output.answer(table(&rows, more), value)
 }
 
-fn native_rows(records: &[Record]) -> Result<Vec<Row>> {
+/// The newest `count` sessions of each tool that are meant; no other is looked at.
+fn native_rows(records: &[Record], count: usize, is_meant: impl Fn(&Row) -> bool) -> Result<Vec<Row>> {
     let tools = environment::tools()?;
     let mut rows = Vec::new();
     for format in segue_formats::ALL {
-        for found in format.discover(&tools).map_err(|error| cannot_look(&error))? {
-            rows.push(native_row(records, found));
-        }
+        let all = format.discover(&tools).map_err(|error| cannot_look(&error))?;
+        rows.extend(all.map(|found| native_row(records, found)).filter(&is_meant).take(count));
     }
     Ok(rows)
 }
@@ -88,7 +88,7 @@ fn to_json(row: &Row) -> Value {
     })
 }
 
-fn table(rows: &[Row], total: usize) -> String {
+fn table(rows: &[Row], more: bool) -> String {
     if rows.is_empty() {
         return "No sessions yet. Start one with your tool, for example: claude".to_owned();
     }
@@ -108,8 +108,8 @@ fn table(rows: &[Row], total: usize) -> String {
         // Writing to a String cannot fail.
         writeln!(text, "{}", line.trim_end()).unwrap_or_default();
     }
-    if total > rows.len() {
-        write!(text, "{} more: segue list --limit {total}", total - rows.len()).unwrap_or_default();
+    if more {
+        write!(text, "There are more: segue list --limit {}", rows.len() * 10).unwrap_or_default();
     }
     text.trim_end().to_owned()
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::layout::{is_session_id, projects_dir, session_of};
@@ -17,22 +17,38 @@ const MAX_SEEN: usize = 200_000;
 /// first lines.
 const PEEK: u64 = 64 * 1024;
 
-/// All sessions, newest first.
-pub(super) fn discover(env: &Env) -> Result<Vec<Found>, DiscoverError> {
+/// A file that may be a session: where, when it changed in ms since 1970, and how long it is.
+type Candidate = (PathBuf, i64, u64);
+
+/// All sessions, newest first. Each is looked at when its turn comes.
+pub(super) fn discover(env: &Env) -> Result<impl Iterator<Item = Found> + use<>, DiscoverError> {
+    let mut candidates = candidates(env, "")?;
+    candidates.truncate(MAX_FOUND);
+    Ok(candidates.into_iter().filter_map(|(path, modified, len)| peek(&path, modified, len)))
+}
+
+/// The sessions whose id begins so, newest first.
+pub(super) fn find_beginning(env: &Env, beginning: &str) -> Result<Vec<Found>, DiscoverError> {
+    let mut candidates = candidates(env, beginning)?;
+    candidates.truncate(MAX_FOUND);
+    Ok(candidates.into_iter().filter_map(|(path, modified, len)| peek(&path, modified, len)).collect())
+}
+
+/// All files that may be a session with such an id, newest first.
+fn candidates(env: &Env, beginning: &str) -> Result<Vec<Candidate>, DiscoverError> {
     let mut candidates = Vec::new();
     for folder in read_dir(&projects_dir(env))? {
         if candidates.len() >= MAX_SEEN {
             break;
         }
         for path in read_dir(&folder)? {
-            if session_of(&path).is_some() {
+            if session_of(&path).is_some_and(|id| id.starts_with(beginning)) {
                 candidates.extend(stat(&path));
             }
         }
     }
     candidates.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
-    candidates.truncate(MAX_FOUND);
-    Ok(candidates.into_iter().filter_map(|(path, modified, len)| peek(&path, modified, len)).collect())
+    Ok(candidates)
 }
 
 /// The session of that id; the newest, if several folders have one.
@@ -47,7 +63,7 @@ pub(super) fn find(env: &Env, native_id: &str) -> Result<Option<Found>, Discover
 }
 
 /// Entries of a folder, sorted; none if it does not exist.
-pub(super) fn read_dir(folder: &Path) -> Result<Vec<std::path::PathBuf>, DiscoverError> {
+pub(super) fn read_dir(folder: &Path) -> Result<Vec<PathBuf>, DiscoverError> {
     let failed = |source| DiscoverError { path: folder.to_owned(), source };
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -63,7 +79,7 @@ pub(super) fn read_dir(folder: &Path) -> Result<Vec<std::path::PathBuf>, Discove
 }
 
 /// Time of change in ms and length of a regular file that is not empty.
-fn stat(path: &Path) -> Option<(std::path::PathBuf, i64, u64)> {
+fn stat(path: &Path) -> Option<Candidate> {
     let meta = fs::symlink_metadata(path).ok().filter(|meta| meta.is_file() && meta.len() > 0)?;
     let modified = meta.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some((path.to_owned(), i64::try_from(modified.as_millis()).ok()?, meta.len()))

@@ -40,8 +40,12 @@ impl Format for ClaudeCode {
         Tool::ClaudeCode
     }
 
-    fn discover(&self, env: &Env) -> Result<Vec<Found>, DiscoverError> {
-        discover::discover(env)
+    fn discover(&self, env: &Env) -> Result<Box<dyn Iterator<Item = Found>>, DiscoverError> {
+        Ok(Box::new(discover::discover(env)?))
+    }
+
+    fn find_beginning(&self, env: &Env, beginning: &str) -> Result<Vec<Found>, DiscoverError> {
+        discover::find_beginning(env, beginning)
     }
 
     fn find(&self, env: &Env, native_id: &str) -> Result<Option<Found>, DiscoverError> {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::scene::{FRESH, Scene, view_text};
-use segue_formats::{ClaudeCode, Env, Format};
+use segue_formats::{ClaudeCode, Env, Format, Found};
 
 /// Every recorded session: its version, its id, and files beside the transcript.
 const RECORDED: [(&str, &str, &[&str]); 6] = [
@@ -80,21 +80,38 @@ fn every_recorded_session_comes_out_as_it_went_in() {
     }
 }
 
+fn listed(env: &Env) -> Vec<Found> {
+    ClaudeCode.discover(env).unwrap().collect()
+}
+
+#[test]
+fn finds_by_the_beginning_of_an_id() {
+    let scene = Scene::recorded("2.1.197");
+    let env = scene.env();
+    let found = |beginning| {
+        let found = ClaudeCode.find_beginning(&env, beginning).unwrap();
+        found.into_iter().map(|found| found.native_id).collect::<Vec<_>>()
+    };
+    assert_eq!(found("60fd"), ["60fd7404-3e8f-43d7-a6d0-56fe9768814d"]);
+    assert_eq!(found(""), listed(&env).into_iter().map(|found| found.native_id).collect::<Vec<_>>());
+    assert!(found("60fe").is_empty() && found("../").is_empty());
+}
+
 #[test]
 fn lists_what_is_there() {
-    let found = ClaudeCode.discover(&Scene::recorded("2.1.197-tui-compact-rename").env()).unwrap();
+    let found = listed(&Scene::recorded("2.1.197-tui-compact-rename").env());
     let titles: Vec<_> = found.iter().map(|found| (found.title.as_deref(), found.cwd.as_deref())).collect();
     assert_eq!(titles, [(Some("compacted one"), Some("/home/coder/emms/sdk".as_ref()))]);
     assert_eq!(found[0].model.as_deref(), Some("claude-sonnet-4-5"));
-    assert!(ClaudeCode.discover(&Scene::empty().env()).unwrap().is_empty());
+    assert!(listed(&Scene::empty().env()).is_empty());
 }
 
 #[test]
 fn looks_where_it_is_told() {
     let scene = Scene::recorded("2.1.50");
     let elsewhere = Env { home: "/nowhere".into(), claude_config_dir: Some(scene.env().home.join(".claude")) };
-    assert_eq!(ClaudeCode.discover(&elsewhere).unwrap(), ClaudeCode.discover(&scene.env()).unwrap());
-    assert_eq!(ClaudeCode.discover(&elsewhere).unwrap().len(), 1);
+    assert_eq!(listed(&elsewhere), listed(&scene.env()));
+    assert_eq!(listed(&elsewhere).len(), 1);
 }
 
 #[test]
@@ -112,7 +129,7 @@ fn empty_files_agents_and_links_are_no_sessions() {
         project.join("33333333-2222-4333-8444-555555555555.jsonl"),
     )
     .unwrap();
-    let ids: Vec<_> = ClaudeCode.discover(&scene.env()).unwrap().into_iter().map(|found| found.native_id).collect();
+    let ids: Vec<_> = listed(&scene.env()).into_iter().map(|found| found.native_id).collect();
     assert_eq!(ids, [id]);
     assert!(ClaudeCode.find(&scene.env(), FRESH).unwrap().is_none());
     assert!(ClaudeCode.find(&scene.env(), "../../x").unwrap().is_none());
