@@ -1,14 +1,14 @@
 //! The server never sees a word of a session: planted strings are found nowhere in what it stores, logs, is sent or
 //! answers.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use data_encoding::BASE64URL_NOPAD;
 use segue_e2e::{
     person::{Person, fixture},
     server::{Options, Server},
-    story::{ANN, BEN, id, invite},
+    story::{ANN, BEN, Story, id, invite},
 };
 use tempfile::TempDir;
 
@@ -28,12 +28,18 @@ const PLANTED: [&str; 7] = [
 
 fn plant(person: &Person) -> Result<()> {
     person.record(&fixture("claude-code", "2.1.197"))?;
+    let project = person.work().join(PLANTED[3]);
+    let remote = format!("https://git.example.com/{}.git", PLANTED[5]);
+    for arguments in [&["init", "--quiet"][..], &["remote", "add", "origin", &remote]] {
+        fs::create_dir_all(&project)?;
+        ensure!(Command::new("git").arg("-C").arg(&project).args(arguments).status()?.success(), "git {arguments:?}");
+    }
     let path = person.home().join(format!(".claude/projects/-home-coder-emms-sdk/{SESSION}.jsonl"));
     let text = fs::read_to_string(&path)?
         .replace("second turn please", PLANTED[0])
         .replace("hello-from-tool; pwd", PLANTED[1])
         .replace("hello-from-tool\\n", PLANTED[2])
-        .replace("/home/coder/emms/sdk", &format!("/home/coder/{}", PLANTED[3]))
+        .replace("/home/coder/emms/sdk", &project.display().to_string())
         .replace("\"gitBranch\":\"main\"", &format!("\"gitBranch\":\"{}\"", PLANTED[6]));
     let title =
         format!("{{\"type\":\"custom-title\",\"customTitle\":\"{}\",\"sessionId\":\"{SESSION}\"}}\n", PLANTED[4]);
@@ -74,6 +80,24 @@ fn search(path: &Path) -> Result<usize> {
         }
     }
     Ok(files)
+}
+
+/// Without `--private` the card is public, and this very search finds it: title, remote and branch were planted well.
+#[test]
+fn a_public_card_is_found_by_the_same_search() -> Result<()> {
+    let root = TempDir::new()?;
+    let story = Story::begin(root.path())?;
+    plant(&story.ann)?;
+    story.hand_over(SESSION, &["--message", "a-message-canary"])?;
+    let database = fs::read(root.path().join("server/segue.db-wal"))?;
+    let found = |planted: &str| database.windows(planted.len()).any(|window| window == planted.as_bytes());
+    for public in [PLANTED[4], PLANTED[5], PLANTED[6], "a-message-canary"] {
+        assert!(found(public), "{public}");
+    }
+    for secret in &PLANTED[..4] {
+        assert!(!found(secret), "{secret}");
+    }
+    Ok(())
 }
 
 #[test]
