@@ -23,8 +23,6 @@ pub const PREVIEW_BYTES_MAX: usize = 8 * 1024;
 
 /// A handoff's message, in characters (SPEC T2).
 pub const MESSAGE_CHARS_MAX: usize = 2_000;
-/// A revoke reason, in characters (SPEC T9).
-pub const REASON_CHARS_MAX: usize = 500;
 /// Lifetime of a handoff in hours when none is asked for (SPEC T2).
 pub const HANDOFF_HOURS_DEFAULT: u32 = 168;
 /// Time between reserve and create: sealing a large session on a slow machine fits, a forgotten one does not linger.
@@ -52,8 +50,8 @@ pub const EMAIL_BYTES_MAX: usize = 254;
 pub const NAME_CHARS_MAX: usize = 100;
 /// Requests a minute for one principal, before 429. A push of a full session is some 70 requests.
 pub const REQUESTS_PER_MINUTE: u32 = 600;
-/// Requests a minute for one address without a valid token.
-pub const ANONYMOUS_REQUESTS_PER_MINUTE: u32 = 120;
+/// An address without a valid token gets this part of what a device gets: enough to join and to look, too little to guess.
+pub const ANONYMOUS_REQUESTS_PART: u32 = 5;
 /// Time for one request other than a pack, in seconds.
 pub const REQUEST_SECONDS_MAX: u64 = 30;
 /// Time without a byte of a body that is announced, in seconds: a train's tunnel fits, a client that is gone does not stay.

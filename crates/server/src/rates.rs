@@ -7,12 +7,9 @@ use governor::{
     clock::{Clock as _, DefaultClock},
 };
 use segue_api::Code;
-use segue_domain::{DeviceId, UserId};
+use segue_domain::{DeviceId, UserId, limits::ANONYMOUS_REQUESTS_PART};
 
 use crate::{failure::Failure, principal::Principal};
-
-/// An address gets this part of what a device gets: enough to join and to look, too little to guess.
-const ANONYMOUS_PART: u32 = 5;
 
 /// Buckets in memory. They measure the machine's monotonic time: a rate is about the machine, not about the records.
 pub struct Rates {
@@ -26,7 +23,7 @@ impl Rates {
         let quota = |requests| Quota::per_minute(NonZeroU32::new(requests).unwrap_or(NonZeroU32::MIN));
         Self {
             devices: RateLimiter::keyed(quota(per_minute)),
-            addresses: RateLimiter::keyed(quota(per_minute / ANONYMOUS_PART)),
+            addresses: RateLimiter::keyed(quota(per_minute / ANONYMOUS_REQUESTS_PART)),
         }
     }
 
