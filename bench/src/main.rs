@@ -1,0 +1,37 @@
+//! Measures `segue` and `segue-server` as they are built for people, beside what people would use instead.
+//!
+//! To add a measurement: 1. a module with a public `run`, 2. a variant of [`Command`] with a line of help, 3. an arm in
+//! [`run`], 4. a paragraph in README.md that says what its numbers mean and what they do not.
+#![expect(clippy::print_stdout, reason = "the tables are for the person who asked for them")]
+#![expect(clippy::print_stderr, reason = "what goes wrong must not end up among the tables")]
+
+mod generate;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// Measures Segue beside what people would use instead.
+#[derive(Parser)]
+#[command(name = "segue-bench")]
+enum Command {
+    /// Write a synthetic Claude Code session, or let one grow.
+    Gen(generate::Options),
+}
+
+fn main() -> ExitCode {
+    match run(&Command::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<()> {
+    match command {
+        Command::Gen(options) => generate::run(options),
+    }
+}
