@@ -5,20 +5,13 @@ use utoipa::ToSchema;
 
 use crate::Bytes;
 
-/// A sealed bundle whose packs were uploaded before. Everything the server needs to know is derived from the signed
-/// envelope; there are no side fields.
+/// A snapshot that was stored as the newest state of its session. The request is a parcel (`docs/protocol.md` §5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CreateBundle {
-    /// The signed envelope.
-    pub envelope: Bytes,
-    /// The sealed manifest.
-    pub manifest: Bytes,
-    /// The sealed preview.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub preview: Option<Bytes>,
-    /// The bundle key, locked for each recipient and, on a snapshot, for oneself.
-    pub wraps: Vec<Bytes>,
+pub struct Pushed {
+    /// `ses_…`
+    pub session_id: String,
+    /// Position of that state in the session's chain.
+    pub seq: i64,
 }
 
 /// What a reader needs to begin to open a bundle.

@@ -7,9 +7,11 @@ mod routes;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use segue_api::{Code, IDEMPOTENCY_KEY, Problem};
+use segue_signed::{Parcel, parcel};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::runtime::Runtime;
 use url::Url;
@@ -98,14 +100,22 @@ impl Remote {
     }
 
     fn send<B: Serialize>(&self, method: &Method, path: &str, body: &B) -> Result<Vec<u8>> {
-        let key = HEXLOWER.encode(&random::<16>()?);
         let body = serde_json::to_vec(body)
             .map_err(|error| CliError::new(Exit::Error, "client", format!("the request cannot be written: {error}")))?;
+        self.send_bytes(method, path, "application/json", &body.into())
+    }
+
+    fn send_bytes(&self, method: &Method, path: &str, media_type: &str, body: &Bytes) -> Result<Vec<u8>> {
+        let key = HEXLOWER.encode(&random::<16>()?);
         let build = || {
             let request = self.quick(method.clone(), path)?.header(IDEMPOTENCY_KEY, &key);
-            Ok(request.header(header::CONTENT_TYPE, "application/json").body(body.clone()))
+            Ok(request.header(header::CONTENT_TYPE, media_type).body(body.clone()))
         };
         self.run(build, ANSWER_BYTES_MAX)
+    }
+
+    fn post_parcel<T: DeserializeOwned>(&self, path: &str, parcel: &Parcel<'_>) -> Result<T> {
+        understand(&self.send_bytes(&Method::POST, path, parcel::MEDIA_TYPE, &parcel.encode().into())?)
     }
 
     fn post<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T> {

@@ -3,11 +3,10 @@
 mod sink;
 
 use data_encoding::HEXLOWER;
-use segue_api::bundles::CreateBundle;
 use segue_bundle::{Contents, Draft, Heading, Manifest, Owner, Plan, SealedBundle, draft, seal_bundle};
 use segue_crypto::{EpochKeys, RecipientKey};
 use segue_domain::{Clock as _, SessionId};
-use segue_signed::{BundleKind, Card, SignedEnvelope};
+use segue_signed::{BundleKind, Card, InlinePack, PackEntry, Parcel, SignedEnvelope};
 
 use self::sink::UploadSink;
 use crate::{
@@ -108,7 +107,7 @@ impl<'a> Uploader<'a> {
             not_after: 0,
         };
         let (seq, sealed) = (purpose.seq, self.seal(record, capture, &draft.contents, purpose, &[], true)?);
-        self.remote.push(&body(&sealed))?;
+        self.remote.push(&body(&sealed, &[]))?;
         self.library.save_manifest(id, &draft.contents.manifest().encode(), sealed.envelope.as_bytes())?;
         record.header = capture.header.clone();
         record.head = Some(Head { seq, envelope_hash: HEXLOWER.encode(&sealed.envelope.hash()) });
@@ -203,13 +202,15 @@ pub fn owner<'a>(account: &'a Account, keys: &'a EpochKeys) -> Owner<'a> {
     Owner { key: &keys.owner, user_id: &account.user_id, epoch: keys.epoch }
 }
 
-/// A sealed bundle as it is sent.
-pub fn body(sealed: &SealedBundle) -> CreateBundle {
-    CreateBundle {
-        envelope: sealed.envelope.as_bytes().to_vec().into(),
-        manifest: sealed.sealed_manifest.clone().into(),
-        preview: sealed.sealed_preview.clone().map(Into::into),
-        wraps: sealed.wraps.iter().map(|wrap| wrap.encode().into()).collect(),
+/// A sealed bundle as it is sent, with packs that were not uploaded before: together at most
+/// [`PACKS_INLINE_BYTES_MAX`](segue_domain::limits::PACKS_INLINE_BYTES_MAX).
+pub fn body<'a>(sealed: &'a SealedBundle, packs: &'a [(PackEntry, Vec<u8>)]) -> Parcel<'a> {
+    Parcel {
+        envelope: sealed.envelope.as_bytes(),
+        manifest: &sealed.sealed_manifest,
+        preview: sealed.sealed_preview.as_deref(),
+        wraps: sealed.wraps.clone(),
+        packs: packs.iter().map(|(entry, bytes)| InlinePack { id: entry.id, bytes }).collect(),
     }
 }
 

@@ -6,6 +6,11 @@
 /// Plain size of one segment: small enough that a few fit in memory, large enough that compression loses only 3 % to
 /// whole-stream compression (measured).
 pub const SEGMENT_BYTES_MAX: u32 = 4 * 1024 * 1024;
+/// Plain bytes before a segment that it may be compressed with: nearly all of the gain that the whole file would bring
+/// (measured), and a reader keeps no more of a file in memory.
+pub const PREFIX_BYTES_MAX: u32 = 1024 * 1024;
+/// Segments that may need each other's plain bytes: who reads one reads its chain.
+pub const PREFIX_CHAIN_MAX: usize = 16;
 /// One pack: one streamed request, resumable in reasonable pieces.
 pub const PACK_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Plain size of one session, all files: above any session seen, and what a laptop's disk takes without a thought.
@@ -38,8 +43,11 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
 /// A pack that no bundle lists is dropped after this: an upload that was given up.
 pub const UNLISTED_PACK_HOURS: u32 = 24;
 
-/// A request body other than a pack: an envelope, a manifest and a preview in base64 fit.
-pub const BODY_BYTES_MAX: usize = 20 * 1024 * 1024;
+/// Packs that travel inside the request for their bundle, in bytes: a small push is one round trip instead of two, and what
+/// one such request holds in memory stays small beside its manifest.
+pub const PACKS_INLINE_BYTES_MAX: usize = 256 * 1024;
+/// A request body other than a pack: the largest manifest, envelope, preview, wraps and packs of a parcel fit.
+pub const BODY_BYTES_MAX: usize = 13 * 1024 * 1024;
 /// Entries on one page of a list.
 pub const PAGE_ENTRIES_MAX: i64 = 100;
 /// Any id in a request, in bytes: longer ones get the same 404 as unknown ones.

@@ -3,14 +3,17 @@
 
 use std::collections::HashSet;
 
-use segue_api::{Code, bundles::CreateBundle, sessions::Card};
+use bytes::Bytes;
+use segue_api::{Code, sessions::Card};
 use segue_domain::{
-    BundleId, SessionId,
+    BundleId, PackId, SessionId,
     limits::{MANIFEST_BYTES_MAX, MESSAGE_CHARS_MAX, PACK_BYTES_MAX, PREVIEW_BYTES_MAX},
 };
-use segue_signed::{BundleKind, Envelope, Header, KeyCard, SignedEnvelope, Wrap, WrapKind, sha256, wrap::OWN_KEY_FP};
+use segue_signed::{
+    BundleKind, Envelope, Header, KeyCard, PackEntry, SignedEnvelope, Wrap, WrapKind, sha256, wrap::OWN_KEY_FP,
+};
 
-use crate::{failure::Failure, principal::Principal};
+use crate::{failure::Failure, parcel::Sent, principal::Principal, store::packs::Pack};
 
 /// A bundle that may be stored.
 #[derive(Debug)]
@@ -18,13 +21,15 @@ pub(crate) struct Admitted {
     /// Verified against the sender's key card.
     pub(crate) signed: SignedEnvelope,
     /// The sealed manifest, as the envelope says.
-    pub(crate) manifest: Vec<u8>,
+    pub(crate) manifest: Bytes,
     /// The sealed preview, as the envelope says.
-    pub(crate) preview: Option<Vec<u8>>,
+    pub(crate) preview: Option<Bytes>,
     /// At most one for each recipient and one for the sender, each for whom it says.
     pub(crate) wraps: Vec<Wrap>,
     /// The sender's session.
     pub(crate) session: SessionId,
+    /// Packs that came along, as the envelope says.
+    pub(crate) packs: Vec<(Pack, Bytes)>,
 }
 
 impl Admitted {
@@ -50,7 +55,7 @@ impl Admitted {
 }
 
 /// Admits a snapshot: one wrap, for oneself.
-pub(crate) fn snapshot(body: CreateBundle, principal: &Principal, card: &KeyCard) -> Result<Admitted, Failure> {
+pub(crate) fn snapshot(body: Sent, principal: &Principal, card: &KeyCard) -> Result<Admitted, Failure> {
     let admitted = admit(body, principal, card, BundleKind::Snapshot)?;
     match admitted.wraps.as_slice() {
         [_] => Ok(admitted),
@@ -60,7 +65,7 @@ pub(crate) fn snapshot(body: CreateBundle, principal: &Principal, card: &KeyCard
 
 /// Admits a handoff: one wrap for each recipient of the envelope, and at most one for oneself, so that the sender may
 /// still open the preview.
-pub(crate) fn handoff(body: CreateBundle, principal: &Principal, card: &KeyCard) -> Result<Admitted, Failure> {
+pub(crate) fn handoff(body: Sent, principal: &Principal, card: &KeyCard) -> Result<Admitted, Failure> {
     let admitted = admit(body, principal, card, BundleKind::Handoff)?;
     let address = |wrap: &&Wrap| wrap.kind != WrapKind::Own;
     let others = admitted.wraps.iter().filter(address).count();
@@ -78,8 +83,8 @@ pub(crate) fn handoff(body: CreateBundle, principal: &Principal, card: &KeyCard)
     Err(Failure::invalid("A handoff has exactly one wrap for each recipient in its envelope."))
 }
 
-fn admit(body: CreateBundle, principal: &Principal, card: &KeyCard, kind: BundleKind) -> Result<Admitted, Failure> {
-    let signed = SignedEnvelope::parse(&body.envelope.0)?;
+fn admit(body: Sent, principal: &Principal, card: &KeyCard, kind: BundleKind) -> Result<Admitted, Failure> {
+    let signed = SignedEnvelope::parse(&body.envelope)?;
     let header = &signed.envelope.header;
     if header.kind != kind {
         return Err(Failure::invalid(format!("This route takes a {}, not a {}.", kind.as_str(), header.kind.as_str())));
@@ -91,9 +96,9 @@ fn admit(body: CreateBundle, principal: &Principal, card: &KeyCard, kind: Bundle
     let session = header.session_id.parse().map_err(|_| Failure::invalid("The envelope names no session."))?;
     check_header(header)?;
     check_content(&signed.envelope, &body)?;
-    let wraps = read_wraps(&body, principal, card)?;
-    let preview = body.preview.map(|preview| preview.0);
-    Ok(Admitted { signed, manifest: body.manifest.0, preview, wraps, session })
+    check_wraps(&body.wraps, principal, card)?;
+    let packs = check_packs(&signed.envelope, body.packs, principal)?;
+    Ok(Admitted { signed, manifest: body.manifest, preview: body.preview, wraps: body.wraps, session, packs })
 }
 
 fn check_header(header: &Header) -> Result<(), Failure> {
@@ -108,15 +113,15 @@ fn check_header(header: &Header) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check_content(envelope: &Envelope, body: &CreateBundle) -> Result<(), Failure> {
-    let manifest = &body.manifest.0;
+fn check_content(envelope: &Envelope, body: &Sent) -> Result<(), Failure> {
+    let manifest = &body.manifest;
     if manifest.len() > MANIFEST_BYTES_MAX as usize {
         return Err(Failure::too_large(u64::from(MANIFEST_BYTES_MAX)));
     }
     if manifest.len() != envelope.manifest_len as usize || sha256(manifest) != envelope.manifest_hash {
         return Err(Failure::invalid("The manifest is not the one that the envelope names."));
     }
-    let preview = body.preview.as_ref().map(|preview| preview.0.as_slice());
+    let preview = body.preview.as_deref();
     if preview.is_some_and(|preview| preview.len() > PREVIEW_BYTES_MAX) {
         return Err(Failure::too_large(PREVIEW_BYTES_MAX as u64));
     }
@@ -129,8 +134,24 @@ fn check_content(envelope: &Envelope, body: &CreateBundle) -> Result<(), Failure
     Ok(())
 }
 
-fn read_wraps(body: &CreateBundle, principal: &Principal, card: &KeyCard) -> Result<Vec<Wrap>, Failure> {
-    let wraps: Vec<_> = body.wraps.iter().map(|bytes| Wrap::parse(&bytes.0)).collect::<Result<_, _>>()?;
+/// Packs that travel along are exactly what the envelope says of them.
+fn check_packs(
+    envelope: &Envelope,
+    packs: Vec<(PackId, Bytes)>,
+    principal: &Principal,
+) -> Result<Vec<(Pack, Bytes)>, Failure> {
+    let named = |(id, bytes): (PackId, Bytes)| {
+        let pack = Pack { owner: principal.user, id, sha256: sha256(&bytes), len: bytes.len() as u64 };
+        let fits = |entry: &&PackEntry| {
+            (PackId::from_bytes(entry.id), entry.sha256, entry.len) == (pack.id, pack.sha256, pack.len)
+        };
+        envelope.packs.iter().find(fits).map(|_| (pack, bytes))
+    };
+    let named: Option<Vec<_>> = packs.into_iter().map(named).collect();
+    named.ok_or_else(|| Failure::invalid("A pack inside the parcel is not one that the envelope names."))
+}
+
+fn check_wraps(wraps: &[Wrap], principal: &Principal, card: &KeyCard) -> Result<(), Failure> {
     let addresses: HashSet<_> = wraps.iter().map(|wrap| (wrap.kind.as_str(), wrap.id.as_str())).collect();
     if addresses.len() != wraps.len() {
         return Err(Failure::invalid("Two wraps are for the same recipient."));
@@ -138,7 +159,7 @@ fn read_wraps(body: &CreateBundle, principal: &Principal, card: &KeyCard) -> Res
     for own in wraps.iter().filter(|wrap| wrap.kind == WrapKind::Own) {
         check_own(own, principal, card)?;
     }
-    Ok(wraps)
+    Ok(())
 }
 
 /// Checks that a wrap is a person's own one, under their current keys.

@@ -63,6 +63,13 @@ impl Failure {
         Self::new(Code::TooLarge, format!("The body is larger than {limit} bytes, the most this route takes."))
     }
 
+    /// The packs inside a parcel are more than travel there.
+    pub fn too_much_inline() -> Self {
+        let max = limits::PACKS_INLINE_BYTES_MAX;
+        Self::new(Code::TooLarge, format!("The packs inside the parcel are larger than {max} bytes."))
+            .or("Upload packs first: PUT packs/ID.")
+    }
+
     /// The asked range begins after the end of `len` bytes.
     pub fn no_such_range(len: u64) -> Self {
         Self::Refused(Box::new(Refusal {

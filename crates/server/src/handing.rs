@@ -3,7 +3,6 @@
 
 use segue_api::{
     Code,
-    bundles::CreateBundle,
     handoffs::{Handoff, Reservation, Reserve},
 };
 use segue_domain::{HandoffId, SessionId, UserId, limits, plan::Entitlement};
@@ -16,11 +15,12 @@ use crate::{
     failure::Failure,
     mail,
     once::Once,
+    parcel::Sent,
     person::Email,
     principal::Principal,
     snapshot,
     store::{Tx, events, handoff_views, handoffs, key_cards, reservations, sessions, users},
-    upload::check_room,
+    upload::{self, check_room},
 };
 
 /// To whom a reservation goes.
@@ -123,16 +123,12 @@ fn upgrade_required(entitlement: Entitlement) -> Failure {
 }
 
 /// Creates a handoff that was reserved, from its sealed bundle.
-pub(crate) async fn create(
-    app: &App,
-    principal: &Principal,
-    body: CreateBundle,
-    once: &Once,
-) -> Result<Handoff, Failure> {
+pub(crate) async fn create(app: &App, principal: &Principal, body: Sent, once: &Once) -> Result<Handoff, Failure> {
     check_verified(principal)?;
     let now = app.clock.now();
     let card = key_cards::current(&mut app.db.read().await?, principal.user).await?;
     let admitted = admission::handoff(body, principal, &card.card)?;
+    upload::inline(app, principal, &admitted).await?;
     let mut tx = app.db.begin().await?;
     if let Some(first) = once.first_answer(&mut tx, now).await? {
         return Ok(first);

@@ -5,6 +5,7 @@
 
 mod account;
 mod ask;
+mod body;
 mod bundles;
 mod document;
 mod finish;

@@ -27,6 +27,7 @@ mod mail;
 mod once;
 pub mod packs;
 pub mod page;
+mod parcel;
 mod person;
 mod places;
 pub mod principal;

@@ -2,34 +2,29 @@
 
 use segue_api::{
     Bytes, Code,
-    bundles::{Bundle, CreateBundle, OwnWrap},
-    sessions::Session,
+    bundles::{Bundle, OwnWrap, Pushed},
 };
 use segue_domain::{BundleId, PackId, SessionId, UserId};
 use segue_signed::{SignedKeyCard, Wrap};
 
 use crate::{
     admission::{self, Admitted, public_card},
-    answers,
     app::App,
     failure::Failure,
     once::Once,
+    parcel::Sent,
     principal::Principal,
     store::{Tx, bundles, key_cards, packs, sessions, users, wraps},
-    upload::check_room,
+    upload::{self, check_room},
 };
 
 /// Stores a snapshot as the newest state of its session.
-pub(crate) async fn push(
-    app: &App,
-    principal: &Principal,
-    body: CreateBundle,
-    once: &Once,
-) -> Result<Session, Failure> {
+pub(crate) async fn push(app: &App, principal: &Principal, body: Sent, once: &Once) -> Result<Pushed, Failure> {
     let now = app.clock.now();
     // Megabytes are hashed before the transaction, so that the one writer does not wait for that.
     let card = key_cards::current(&mut app.db.read().await?, principal.user).await?;
     let admitted = admission::snapshot(body, principal, &card.card)?;
+    upload::inline(app, principal, &admitted).await?;
     let mut tx = app.db.begin().await?;
     if let Some(first) = once.first_answer(&mut tx, now).await? {
         return Ok(first);
@@ -38,8 +33,7 @@ pub(crate) async fn push(
     keep(app, &mut tx, principal, &admitted, Some(principal.user)).await?;
     advance(app, &mut tx, principal, &admitted).await?;
     check_room(app, &mut tx, principal, 0).await?;
-    let row = sessions::find(&mut tx, principal.user, admitted.session).await?.ok_or_else(Failure::not_found)?;
-    let answer = answers::session(&row)?;
+    let answer = Pushed { session_id: admitted.session.to_string(), seq: admitted.seq() };
     once.keep(&mut tx, &answer).await?;
     tx.commit().await?;
     Ok(answer)

@@ -2,13 +2,15 @@
 
 use axum::body::BodyDataStream;
 use data_encoding::HEXLOWER;
+use futures::stream;
 use segue_api::{Code, bundles};
 use segue_domain::PackId;
 
 use crate::{
+    admission::Admitted,
     app::App,
     failure::Failure,
-    packs::UploadError,
+    packs::{Upload, UploadError},
     principal::Principal,
     store::{
         Tx,
@@ -51,19 +53,37 @@ pub(crate) async fn store(
     if upload.len != announced.len || upload.sha256 != announced.sha256 {
         return Err(garbled());
     }
-    if known(app, principal, &pack).await? {
-        return Ok(Stored::Again(answer(&pack)));
+    let stored = keep(app, principal, upload, &pack).await?;
+    Ok(if stored { Stored::New(answer(&pack)) } else { Stored::Again(answer(&pack)) })
+}
+
+/// Stores the packs that came inside a parcel, each exactly as an uploaded one.
+pub(crate) async fn inline(app: &App, principal: &Principal, admitted: &Admitted) -> Result<(), Failure> {
+    for (pack, bytes) in &admitted.packs {
+        if !known(app, principal, pack).await? {
+            let body = stream::iter([Ok(bytes.clone())]);
+            let upload = app.packs.receive(app.draw()?, body, pack.len, app.settings.body_idle).await?;
+            keep(app, principal, upload, pack).await?;
+        }
     }
-    app.packs.keep(upload, &pack).await.map_err(anyhow::Error::from)?;
+    Ok(())
+}
+
+/// Makes an upload last, then writes its row. False when the same pack was here already.
+async fn keep(app: &App, principal: &Principal, upload: Upload, pack: &Pack) -> Result<bool, Failure> {
+    if known(app, principal, pack).await? {
+        return Ok(false);
+    }
+    app.packs.keep(upload, pack).await.map_err(anyhow::Error::from)?;
     let mut tx = app.db.begin().await?;
     users::lock(&mut tx, principal.user).await?;
-    if !packs::insert(&mut tx, &pack, app.clock.now()).await? {
-        check_same(&mut tx, &pack).await?;
-        return Ok(Stored::Again(answer(&pack)));
+    if !packs::insert(&mut tx, pack, app.clock.now()).await? {
+        check_same(&mut tx, pack).await?;
+        return Ok(false);
     }
     check_room(app, &mut tx, principal, 0).await?;
     tx.commit().await?;
-    Ok(Stored::New(answer(&pack)))
+    Ok(true)
 }
 
 /// Whether the same pack is here already; refuses one that has no room, before it is kept.

@@ -10,6 +10,7 @@
 //! * [`card`]: the small public description of a session.
 //! * [`header`], [`envelope`]: what a bundle says about itself, signed by a device.
 //! * [`wrap`]: a bundle key locked for one recipient; opaque here.
+//! * [`parcel`]: all of a bundle that one request sends. Neither signed nor hashed.
 //!
 //! To add a structure: 1. a struct with `encode` and `parse` that consumes all input; 2. a label `segue/NAME/1` as its
 //! first field; 3. vectors in `crates/crypto/vectors`, with a flip of every byte as negatives; 4. its bytes in
@@ -20,6 +21,7 @@ pub mod envelope;
 pub mod header;
 pub mod keycard;
 pub mod lv;
+pub mod parcel;
 pub mod sig;
 pub mod wrap;
 
@@ -27,6 +29,7 @@ pub use card::Card;
 pub use envelope::{Envelope, PackEntry, SignedEnvelope};
 pub use header::{BundleKind, Header, Recipient};
 pub use keycard::{Device, DeviceKind, KeyCard, SignedKeyCard};
+pub use parcel::{InlinePack, Parcel};
 pub use sig::Signature;
 pub use wrap::{Wrap, WrapKind};
 

@@ -7,13 +7,13 @@ use reqwest::{Body, Method, header};
 use segue_api::{
     PACK_SHA256,
     account::{Account, Invitation, Join, OpenInvite, Server},
-    bundles::{Bundle, CreateBundle, OwnWrap, Pack},
+    bundles::{Bundle, OwnWrap, Pack, Pushed},
     handoffs::{Claim, Claimed, Handoff, Handoffs, Reservation, Reserve},
     invites::{CreateInvite, Invite},
     sessions::Session,
 };
 use segue_domain::{BundleId, HandoffId, PackId, SessionId};
-use segue_signed::PackEntry;
+use segue_signed::{PackEntry, Parcel};
 use tokio::io::AsyncWriteExt as _;
 use tokio_util::io::ReaderStream;
 
@@ -69,8 +69,8 @@ impl Remote {
     }
 
     /// Stores a snapshot.
-    pub fn push(&self, body: &CreateBundle) -> Result<Session> {
-        self.post("api/v1/bundles", body)
+    pub fn push(&self, parcel: &Parcel<'_>) -> Result<Pushed> {
+        self.post_parcel("api/v1/bundles", parcel)
     }
 
     /// One of one's sessions.
@@ -123,8 +123,8 @@ impl Remote {
     }
 
     /// The second: the sealed bundle.
-    pub fn create_handoff(&self, body: &CreateBundle) -> Result<Handoff> {
-        self.post("api/v1/handoffs", body)
+    pub fn create_handoff(&self, parcel: &Parcel<'_>) -> Result<Handoff> {
+        self.post_parcel("api/v1/handoffs", parcel)
     }
 
     /// One page of handoffs to (`inbox`) or from (`sent`) oneself.

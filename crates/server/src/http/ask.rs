@@ -5,16 +5,15 @@
 use std::str::FromStr;
 
 use axum::{
-    body::{Body, Bytes, HttpBody as _},
     extract::{FromRequest, FromRequestParts, MatchedPath, Query, RawPathParams, Request},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, request::Parts},
 };
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use segue_api::{Code, IDEMPOTENCY_KEY};
-use segue_domain::limits::{BODY_BYTES_MAX, ID_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
+use segue_domain::limits::{ID_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
 use segue_signed::{lv::lv_cat, sha256};
 use serde::de::DeserializeOwned;
 
+use super::body::{self, Payload};
 use crate::{failure::Failure, once::Once, principal::Principal};
 
 /// Ids in a path.
@@ -96,7 +95,7 @@ impl<S: Send + Sync, I: Ids> FromRequestParts<S> for Ask<I> {
     }
 }
 
-/// A request with a JSON body, by somebody who is signed in.
+/// A request with a body, by somebody who is signed in.
 #[derive(Debug)]
 pub(super) struct Call<B, I = NoId> {
     /// Who asks.
@@ -109,15 +108,15 @@ pub(super) struct Call<B, I = NoId> {
     pub(super) once: Once,
 }
 
-impl<S: Send + Sync, B: DeserializeOwned + Send, I: Ids> FromRequest<S> for Call<B, I> {
+impl<S: Send + Sync, B: Payload, I: Ids> FromRequest<S> for Call<B, I> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
         let (mut parts, body) = request.into_parts();
         let principal = principal(&parts)?;
         let key = idempotency_key(&parts.headers)?;
-        let bytes = read(&parts.headers, body).await?;
-        let body = understand(&bytes)?;
+        let bytes = body::read::<B>(&parts.headers, body).await?;
+        let body = B::understand(&bytes)?;
         let ids = ids(&mut parts).await?;
         let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
         let request_hash = sha256(&lv_cat(&[parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), &bytes]));
@@ -130,12 +129,12 @@ impl<S: Send + Sync, B: DeserializeOwned + Send, I: Ids> FromRequest<S> for Call
 #[derive(Debug)]
 pub(super) struct Open<B>(pub(super) B);
 
-impl<S: Send + Sync, B: DeserializeOwned> FromRequest<S> for Open<B> {
+impl<S: Send + Sync, B: DeserializeOwned + Send> FromRequest<S> for Open<B> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
         let (parts, body) = request.into_parts();
-        understand(&read(&parts.headers, body).await?).map(Self)
+        B::understand(&body::read::<B>(&parts.headers, body).await?).map(Self)
     }
 }
 
@@ -160,25 +159,4 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     key.map(|key| Some(key.to_owned())).ok_or_else(|| {
         Failure::invalid(format!("{IDEMPOTENCY_KEY} has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} printable characters."))
     })
-}
-
-async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Failure> {
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if media_type.split(';').next().is_none_or(|media_type| media_type.trim() != "application/json") {
-        return Err(Failure::invalid("The body is not JSON.").or("Send it as `content-type: application/json`."));
-    }
-    // What is announced as too large is refused before it is sent.
-    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
-        return Err(Failure::too_large(BODY_BYTES_MAX as u64));
-    }
-    match Limited::new(body, BODY_BYTES_MAX).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Failure::too_large(BODY_BYTES_MAX as u64)),
-        Err(_) => Err(Failure::invalid("The body was cut.").or("Send it again.")),
-    }
-}
-
-fn understand<B: DeserializeOwned>(bytes: &[u8]) -> Result<B, Failure> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| Failure::invalid("The body is not what this route takes.").or(error.to_string()))
 }

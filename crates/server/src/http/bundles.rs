@@ -8,23 +8,23 @@ use axum::{
     http::{StatusCode, header},
     response::IntoResponse,
 };
-use segue_api::{
-    bundles::{CreateBundle, OwnWrap},
-    sessions::Session,
-};
+use segue_api::bundles::{OwnWrap, Pushed};
 use segue_domain::BundleId;
 
 use super::ask::{Ask, Call, Id, Later};
-use crate::{app::App, failure::Failure, snapshot, store};
+use crate::{app::App, failure::Failure, parcel::Sent, snapshot, store};
 
 /// Stores a snapshot as the newest state of its session.
-#[utoipa::path(post, path = "/api/v1/bundles", request_body = CreateBundle, responses((status = 201, body = Session), Failure))]
+#[utoipa::path(
+    post, path = "/api/v1/bundles", request_body(content = Vec<u8>, content_type = "application/vnd.segue.parcel"),
+    responses((status = 201, body = Pushed), Failure)
+)]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
-    call: Call<CreateBundle>,
-) -> Result<(StatusCode, Json<Session>), Failure> {
-    let session = snapshot::push(&app, &call.principal, call.body, &call.once).await?;
-    Ok((StatusCode::CREATED, Json(session)))
+    call: Call<Sent>,
+) -> Result<(StatusCode, Json<Pushed>), Failure> {
+    let pushed = snapshot::push(&app, &call.principal, call.body, &call.once).await?;
+    Ok((StatusCode::CREATED, Json(pushed)))
 }
 
 /// The sealed manifest of a bundle that one holds.

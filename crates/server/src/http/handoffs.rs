@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State, http::StatusCode};
 use segue_api::{
-    bundles::{Bundle, CreateBundle},
+    bundles::Bundle,
     handoffs::{Claim, Claimed, Handoff, Handoffs, ListHandoffs, Reservation, Reserve},
 };
 use segue_domain::HandoffId;
 
 use super::ask::{Ask, Call, Id, Wanted};
-use crate::{app::App, failure::Failure, handing, inbox, page::Page, transition};
+use crate::{app::App, failure::Failure, handing, inbox, page::Page, parcel::Sent, transition};
 
 /// Names a handoff, its end and the keys to seal it for.
 #[utoipa::path(post, path = "/api/v1/handoffs/reserve", request_body = Reserve, responses((status = 200, body = Reservation), Failure))]
@@ -19,10 +19,13 @@ pub(super) async fn reserve(State(app): State<Arc<App>>, call: Call<Reserve>) ->
 }
 
 /// Creates a handoff that was reserved.
-#[utoipa::path(post, path = "/api/v1/handoffs", request_body = CreateBundle, responses((status = 201, body = Handoff), Failure))]
+#[utoipa::path(
+    post, path = "/api/v1/handoffs", request_body(content = Vec<u8>, content_type = "application/vnd.segue.parcel"),
+    responses((status = 201, body = Handoff), Failure)
+)]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
-    call: Call<CreateBundle>,
+    call: Call<Sent>,
 ) -> Result<(StatusCode, Json<Handoff>), Failure> {
     let handoff = handing::create(&app, &call.principal, call.body, &call.once).await?;
     Ok((StatusCode::CREATED, Json(handoff)))

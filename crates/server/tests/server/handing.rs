@@ -1,9 +1,6 @@
 //! Reserving and creating a handoff: what is granted, and what is refused (SPEC T1, T2, T17, A5).
 
-use segue_api::{
-    bundles::CreateBundle,
-    handoffs::{Handoffs, Reservation, Reserve},
-};
+use segue_api::handoffs::{Handoffs, Reservation, Reserve};
 use segue_domain::Plan;
 use segue_server::app::Settings;
 use segue_signed::{SignedEnvelope, WrapKind};
@@ -126,7 +123,7 @@ on_both! {
         assert_eq!(ben.post("/api/v1/handoffs", &good.body(&good.sign(&ann))).await.refused(), refusal(422, "unverified"));
         let mut signed = good.sign(&ann).as_bytes().to_vec();
         *signed.last_mut().unwrap() ^= 1;
-        let body = CreateBundle { envelope: signed.into(), ..good.body(&good.sign(&ann)) };
+        let body = good.body_with(&signed, &[]);
         assert_eq!(ann.post("/api/v1/handoffs", &body).await.refused(), refusal(422, "unverified"));
         // Two thousand characters are fine, whatever their bytes, and so is a wrap for oneself.
         let mut long = good.clone();

@@ -159,6 +159,19 @@ impl TestServer {
         (ann, ben)
     }
 
+    /// How many files the storage has, those aside included.
+    pub(crate) fn files(&self) -> usize {
+        let mut folders = vec![self.folder.path().join("packs")];
+        let mut count = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { folders.push(path) } else { count += 1 }
+            }
+        }
+        count
+    }
+
     /// One number from the database.
     pub(crate) async fn count(&self, sql: &'static str) -> i64 {
         match &self.app.db {

@@ -35,8 +35,8 @@ on_both! {
         let ann = server.owner().await;
         let post = |path: &str| ann.request(Method::POST, path).header("content-type", "application/json");
         // Without a length that says so before.
-        let chunks = stream::iter([Ok::<_, std::io::Error>(vec![b' '; 20 * 1024 * 1024 + 1])]);
-        let large = Answer::of(post("/api/v1/bundles").body(reqwest::Body::wrap_stream(chunks))).await;
+        let chunks = stream::iter([Ok::<_, std::io::Error>(vec![b' '; 13 * 1024 * 1024 + 1])]);
+        let large = Answer::of(post("/api/v1/join").body(reqwest::Body::wrap_stream(chunks))).await;
         assert_eq!(large.refused(), (413, "too_large".to_owned()));
         for body in ["", "{", "[]", "null", r#"{"email": 1}"#, r#"{"email":"a@b","vouch":false,"token_hash":"!"}"#] {
             assert_eq!(Answer::of(post("/api/v1/invites").body(body)).await.refused(), (422, "invalid".to_owned()), "{body}");
@@ -52,14 +52,15 @@ on_both! {
 
     async fn what_is_announced_as_too_large_is_refused_before_its_body(server: TestServer) {
         let ann = server.owner().await;
-        for (route, len) in [
-            ("PUT /api/v1/packs/pck_00000000000000000000000000", 64 * 1024 * 1024 + 1),
-            ("POST /api/v1/bundles", 20 * 1024 * 1024 + 1),
-            ("POST /api/v1/join", 20 * 1024 * 1024 + 1),
+        let (json, parcel) = ("application/json", segue_signed::parcel::MEDIA_TYPE);
+        for (route, media_type, len) in [
+            ("PUT /api/v1/packs/pck_00000000000000000000000000", json, 64 * 1024 * 1024 + 1),
+            ("POST /api/v1/bundles", parcel, 13 * 1024 * 1024 + 1),
+            ("POST /api/v1/join", json, 13 * 1024 * 1024 + 1),
         ] {
             let mut raw = Raw::connect(&server).await;
             let head = format!(
-                "{route} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+                "{route} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: {media_type}\r\n\
                  content-length: {len}\r\nx-segue-sha256: {}\r\n\r\n",
                 ann.token,
                 "0".repeat(64)

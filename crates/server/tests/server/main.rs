@@ -18,6 +18,7 @@ mod logs;
 mod once;
 mod openapi;
 mod packs;
+mod parcels;
 mod path;
 mod process;
 mod schema;

@@ -2,9 +2,9 @@
 
 use futures::future::join_all;
 use segue_api::{
+    bundles::Pushed,
     handoffs::{Claim, Handoff, Reservation, Reserve},
     invites::{CreateInvite, Invite},
-    sessions::Session,
 };
 use segue_domain::SessionId;
 
@@ -22,7 +22,7 @@ on_both! {
         let (signed, key) = (draft.sign(&ann), "one");
         let body = draft.body(&signed);
         let answers = join_all((0..16).map(|_| ann.post_once("/api/v1/bundles", key, &body))).await;
-        let sessions: Vec<Session> = answers.iter().map(|answer| answer.ok()).collect();
+        let sessions: Vec<Pushed> = answers.iter().map(|answer| answer.ok()).collect();
         assert!(answers.iter().all(|answer| answer.status == 201) && sessions.iter().all(|session| *session == sessions[0]));
         assert_eq!(server.count("SELECT CAST(SUM(refs) AS BIGINT) FROM packs").await, 1);
 

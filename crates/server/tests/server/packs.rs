@@ -13,18 +13,6 @@ use crate::harness::{
     seal::{Draft, TestPack, draw},
 };
 
-fn files(server: &TestServer) -> usize {
-    let mut folders = vec![server.folder.path().join("packs")];
-    let mut count = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { count += 1 }
-        }
-    }
-    count
-}
-
 on_both! {
     async fn the_same_upload_is_fine_and_another_under_its_id_is_not(server: TestServer) {
         let ann = server.owner().await;
@@ -38,7 +26,7 @@ on_both! {
         let mut garbled = TestPack::new(1_000);
         garbled.entry.sha256[0] ^= 1;
         assert_eq!(ann.upload(&garbled).await.refused(), (422, "invalid".to_owned()));
-        assert_eq!((files(&server), server.count("SELECT COUNT(*) FROM packs").await), (1, 1));
+        assert_eq!((server.files(), server.count("SELECT COUNT(*) FROM packs").await), (1, 1));
     }
 
     async fn uploads_at_once_under_one_id_keep_one_content(server: TestServer) {
@@ -87,7 +75,7 @@ on_both! {
         assert!(line.contains("broken by the test") && !String::from_utf8_lossy(&answer.body).contains("broken"));
         assert_eq!(ann.get("/readyz").await.refused(), (503, "unavailable".to_owned()));
         assert_eq!(ann.get("/livez").await.status, 200);
-        assert_eq!((files(&server), server.count("SELECT COUNT(*) FROM packs").await), (0, 0));
+        assert_eq!((server.files(), server.count("SELECT COUNT(*) FROM packs").await), (0, 0));
         server.disk.broken.store(false, Ordering::SeqCst);
         assert_eq!(ann.upload(&pack).await.status, 201);
         assert_eq!(ann.get("/readyz").await.status, 200);
@@ -107,17 +95,17 @@ on_both! {
         let answer = ann.post("/api/v1/bundles", &draft.body(&draft.sign(&ann))).await;
         assert_eq!(answer.refused(), (409, "pack_unusable".to_owned()));
         assert_eq!(ann.upload(&unlisted).await.refused(), (409, "conflict".to_owned()));
-        assert_eq!(files(&server), 2);
+        assert_eq!(server.files(), 2);
         server.clock.advance(HOUR_MS + 1);
         sweep::once(&server.app).await.unwrap();
-        assert_eq!((files(&server), server.count("SELECT COUNT(*) FROM packs").await), (1, 1));
+        assert_eq!((server.files(), server.count("SELECT COUNT(*) FROM packs").await), (1, 1));
         assert_eq!(ann.delete(&format!("/api/v1/sessions/{}", session.session_id)).await.status, 204);
         for _ in 0..2 {
             sweep::once(&server.app).await.unwrap();
             server.clock.advance(HOUR_MS + 1);
         }
         sweep::once(&server.app).await.unwrap();
-        assert_eq!((files(&server), server.count("SELECT COUNT(*) FROM packs").await), (0, 0));
+        assert_eq!((server.files(), server.count("SELECT COUNT(*) FROM packs").await), (0, 0));
     }
 
     async fn a_full_plan_takes_no_more(server: TestServer) {

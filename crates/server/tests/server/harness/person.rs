@@ -6,6 +6,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use segue_api::{
     IDEMPOTENCY_KEY, PACK_SHA256, Problem,
     account::{Account, Invitation, Join, OpenInvite},
+    bundles::Pushed,
     handoffs::{Claim, Handoff, Reservation, Reserve},
     invites::CreateInvite,
     sessions::Session,
@@ -26,6 +27,17 @@ pub(crate) struct Person {
     pub(crate) device_key: SigningKey,
     pub(crate) signed_card: SignedKeyCard,
     pub(crate) http: reqwest::Client,
+}
+
+/// A request's body: JSON, or a parcel.
+pub(crate) trait Payload {
+    fn onto(&self, request: RequestBuilder) -> RequestBuilder;
+}
+
+impl<T: Serialize> Payload for T {
+    fn onto(&self, request: RequestBuilder) -> RequestBuilder {
+        request.json(self)
+    }
 }
 
 /// An answer, read whole.
@@ -156,16 +168,16 @@ impl Person {
         Answer::of(self.request(Method::DELETE, path)).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: &impl Serialize) -> Answer {
-        Answer::of(self.request(Method::POST, path).json(body)).await
+    pub(crate) async fn post(&self, path: &str, body: &impl Payload) -> Answer {
+        Answer::of(body.onto(self.request(Method::POST, path))).await
     }
 
     pub(crate) async fn put(&self, path: &str, body: &impl Serialize) -> Answer {
         Answer::of(self.request(Method::PUT, path).json(body)).await
     }
 
-    pub(crate) async fn post_once(&self, path: &str, key: &str, body: &impl Serialize) -> Answer {
-        Answer::of(self.request(Method::POST, path).header(IDEMPOTENCY_KEY, key).json(body)).await
+    pub(crate) async fn post_once(&self, path: &str, key: &str, body: &impl Payload) -> Answer {
+        Answer::of(body.onto(self.request(Method::POST, path).header(IDEMPOTENCY_KEY, key))).await
     }
 
     pub(crate) async fn upload(&self, pack: &TestPack) -> Answer {
@@ -183,8 +195,8 @@ impl Person {
 
     pub(crate) async fn push(&self, draft: &Draft) -> (SignedEnvelope, Session) {
         let signed = draft.sign(self);
-        let answer = self.post("/api/v1/bundles", &draft.body(&signed)).await;
-        (signed, answer.ok())
+        let pushed: Pushed = self.post("/api/v1/bundles", &draft.body(&signed)).await.ok();
+        (signed, self.get(&format!("/api/v1/sessions/{}", pushed.session_id)).await.ok())
     }
 
     pub(crate) async fn reserve(&self, session_id: &str, email: &str) -> Reservation {

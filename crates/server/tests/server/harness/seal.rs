@@ -3,15 +3,15 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ed25519_dalek::Signer as _;
-use segue_api::{Bytes, bundles::CreateBundle};
+use reqwest::RequestBuilder;
 use segue_domain::{BundleId, PackId};
 use segue_server::app::Random;
 use segue_signed::{
-    BundleKind, Card, Envelope, Header, KeyCard, PackEntry, Recipient, SignedEnvelope, Wrap, WrapKind, sha256, sig,
-    wrap::OWN_KEY_FP,
+    BundleKind, Card, Envelope, Header, InlinePack, KeyCard, PackEntry, Parcel, Recipient, SignedEnvelope, Wrap,
+    WrapKind, parcel, sha256, sig, wrap::OWN_KEY_FP,
 };
 
-use super::Person;
+use super::{Person, person::Payload};
 
 static DRAWN: AtomicU64 = AtomicU64::new(0);
 
@@ -53,6 +53,15 @@ impl TestPack {
 
     pub(crate) fn id(&self) -> PackId {
         PackId::from_bytes(self.entry.id)
+    }
+}
+
+/// A parcel, as it is sent.
+pub(crate) struct Sealed(pub(crate) Vec<u8>);
+
+impl Payload for Sealed {
+    fn onto(&self, request: RequestBuilder) -> RequestBuilder {
+        request.header("content-type", parcel::MEDIA_TYPE).body(self.0.clone())
     }
 }
 
@@ -146,13 +155,15 @@ impl Draft {
     }
 
     /// The request for what was signed.
-    pub(crate) fn body(&self, signed: &SignedEnvelope) -> CreateBundle {
-        CreateBundle {
-            envelope: signed.as_bytes().to_vec().into(),
-            manifest: self.manifest.clone().into(),
-            preview: Some(Bytes(self.preview.clone())),
-            wraps: self.wraps.iter().map(|wrap| wrap.encode().into()).collect(),
-        }
+    pub(crate) fn body(&self, signed: &SignedEnvelope) -> Sealed {
+        self.body_with(signed.as_bytes(), &[])
+    }
+
+    /// The request with packs inside it.
+    pub(crate) fn body_with(&self, envelope: &[u8], packs: &[&TestPack]) -> Sealed {
+        let packs = packs.iter().map(|pack| InlinePack { id: pack.entry.id, bytes: &pack.bytes }).collect();
+        let (manifest, preview) = (self.manifest.as_slice(), Some(self.preview.as_slice()));
+        Sealed(Parcel { envelope, manifest, preview, wraps: self.wraps.clone(), packs }.encode())
     }
 }
 
