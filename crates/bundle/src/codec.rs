@@ -5,10 +5,14 @@
 
 use std::io::{self, Read as _, Write as _};
 
-use crate::zstd_frame::{FrameError, check_frame};
+use zstd::zstd_safe::{self, CCtx, CParameter, DCtx, DParameter};
+
+use crate::zstd_frame::{FrameError, WINDOW_LOG_MAX, check_frame};
 
 /// zstd's own default: level 3 compresses sessions 5 to 8 times faster than a disk writes them.
 const ZSTD_LEVEL: i32 = 3;
+/// gzip's fastest level that still looks for matches: view files are compressed while a person waits.
+const GZIP_LEVEL: u32 = 3;
 
 /// How the bytes of one segment are coded; its number stands in the manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub enum Codec {
     Stored,
     /// 1: one zstd frame (RFC 8878).
     Zstd,
+    /// 2: one zstd frame, compressed with the bytes before the segment as prefix: an appended line costs what is new in it.
+    ZstdPrefix,
     /// 3: one gzip member (RFC 1952), which a browser reads without a library.
     Gzip,
 }
@@ -27,6 +33,7 @@ impl Codec {
         match self {
             Self::Stored => 0,
             Self::Zstd => 1,
+            Self::ZstdPrefix => 2,
             Self::Gzip => 3,
         }
     }
@@ -36,6 +43,7 @@ impl Codec {
         match number {
             0 => Some(Self::Stored),
             1 => Some(Self::Zstd),
+            2 => Some(Self::ZstdPrefix),
             3 => Some(Self::Gzip),
             _ => None,
         }
@@ -45,8 +53,11 @@ impl Codec {
 /// Which compression a file's segments may use. Each falls back to stored where that is smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// For everything that only Segue reads.
+    /// For everything that only Segue reads: zstd, and what is appended later is compressed with the bytes before it.
     Zstd,
+    /// zstd without prefixes. A prefix lets one who sees exact sizes learn how well a new text fits an old one
+    /// (`docs/threat-model.md`); this costs more bytes and tells less.
+    ZstdAlone,
     /// For `view.jsonl`, which browsers read.
     Gzip,
 }
@@ -66,54 +77,65 @@ pub enum DecodeError {
     /// Bytes follow the one frame or member.
     #[error("bytes follow the compressed segment")]
     Trailing,
+    /// The bytes before the segment are not as many as it was compressed with.
+    #[error("the segment needs bytes before it that are not there")]
+    Prefix,
 }
 
-/// A reused compressor.
-pub(crate) struct Encoder {
-    zstd: zstd::bulk::Compressor<'static>,
+/// The smaller of compressed and stored; an empty `prefix` is none.
+pub(crate) fn encode(plain: Vec<u8>, prefix: &[u8], compression: Compression) -> io::Result<(Codec, Vec<u8>)> {
+    let (codec, encoded) = match compression {
+        Compression::Zstd if !prefix.is_empty() => (Codec::ZstdPrefix, compress_after(prefix, &plain)?),
+        Compression::Zstd | Compression::ZstdAlone => (Codec::Zstd, zstd::bulk::compress(&plain, ZSTD_LEVEL)?),
+        Compression::Gzip => (Codec::Gzip, gzip(&plain)?),
+    };
+    Ok(if encoded.len() < plain.len() { (codec, encoded) } else { (Codec::Stored, plain) })
 }
 
-impl Encoder {
-    pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { zstd: zstd::bulk::Compressor::new(ZSTD_LEVEL)? })
+/// One frame that refers to the bytes of `prefix`.
+fn compress_after(prefix: &[u8], plain: &[u8]) -> io::Result<Vec<u8>> {
+    let failed = |code| io::Error::other(zstd_safe::get_error_name(code));
+    let mut context = CCtx::create();
+    // The window has to reach back over both.
+    let reach = (prefix.len() + plain.len()).next_power_of_two().ilog2().clamp(10, WINDOW_LOG_MAX);
+    for parameter in [CParameter::CompressionLevel(ZSTD_LEVEL), CParameter::WindowLog(reach)] {
+        context.set_parameter(parameter).map_err(failed)?;
     }
-
-    /// The smaller of compressed and stored.
-    pub(crate) fn encode(&mut self, plain: Vec<u8>, compression: Compression) -> io::Result<(Codec, Vec<u8>)> {
-        let (codec, encoded) = match compression {
-            Compression::Zstd => (Codec::Zstd, self.zstd.compress(&plain)?),
-            Compression::Gzip => (Codec::Gzip, gzip(&plain)?),
-        };
-        Ok(if encoded.len() < plain.len() { (codec, encoded) } else { (Codec::Stored, plain) })
-    }
+    context.ref_prefix(prefix).map_err(failed)?;
+    let mut encoded = Vec::with_capacity(zstd_safe::compress_bound(plain.len()));
+    context.compress2(&mut encoded, plain).map_err(failed)?;
+    Ok(encoded)
 }
 
 /// One member without name or time, so that equal bytes give equal members.
 fn gzip(plain: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(GZIP_LEVEL));
     encoder.write_all(plain)?;
     encoder.finish()
 }
 
-/// Decodes to exactly `plain_len` bytes.
-pub(crate) fn decode(codec: Codec, encoded: Vec<u8>, plain_len: usize) -> Result<Vec<u8>, DecodeError> {
+/// Decodes to exactly `plain_len` bytes. `prefix` is what the segment was compressed with: empty for all but codec 2.
+pub(crate) fn decode(codec: Codec, encoded: Vec<u8>, plain_len: usize, prefix: &[u8]) -> Result<Vec<u8>, DecodeError> {
     match codec {
         Codec::Stored if encoded.len() == plain_len => Ok(encoded),
         Codec::Stored => Err(DecodeError::Length),
-        Codec::Zstd => decode_zstd(&encoded, plain_len),
+        Codec::Zstd | Codec::ZstdPrefix => decode_zstd(&encoded, plain_len, prefix),
         Codec::Gzip => decode_gzip(&encoded, plain_len),
     }
 }
 
-fn decode_zstd(encoded: &[u8], plain_len: usize) -> Result<Vec<u8>, DecodeError> {
+fn decode_zstd(encoded: &[u8], plain_len: usize, prefix: &[u8]) -> Result<Vec<u8>, DecodeError> {
     check_frame(encoded, plain_len)?;
-    let frame = zstd::zstd_safe::find_frame_compressed_size(encoded).map_err(|_| DecodeError::Damaged)?;
+    let frame = zstd_safe::find_frame_compressed_size(encoded).map_err(|_| DecodeError::Damaged)?;
     if frame != encoded.len() {
         return Err(DecodeError::Trailing);
     }
+    let mut context = DCtx::create();
+    let window = context.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX));
+    window.and_then(|_| context.ref_prefix(prefix)).map_err(|_| DecodeError::Damaged)?;
     let mut plain = vec![0; plain_len];
     // Into a slice and not a vector: the decoder must see the exact room, not the vector's capacity.
-    let written = zstd::bulk::decompress_to_buffer(encoded, plain.as_mut_slice()).map_err(|_| DecodeError::Damaged)?;
+    let written = context.decompress(plain.as_mut_slice(), encoded).map_err(|_| DecodeError::Damaged)?;
     if written == plain_len { Ok(plain) } else { Err(DecodeError::Length) }
 }
 

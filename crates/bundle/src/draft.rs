@@ -1,27 +1,26 @@
 //! The sender's side, first half: files become segments in packs, and only what is new is sealed.
 
-use std::{
-    collections::HashMap,
-    io::{self, Read},
-};
+use std::io::{self, Read};
 
+use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 use rand_core::CryptoRng;
 use segue_domain::limits::{BUNDLE_FILES_MAX, SESSION_BYTES_MAX};
-use segue_signed::{PackEntry, sha256};
+use segue_signed::PackEntry;
+use zeroize::Zeroizing;
 
 use crate::{
-    codec::{Compression, Encoder},
+    codec::Compression,
     contents::{Contents, ContentsError},
-    manifest::{FileMode, FileRecord, Manifest, ManifestError, SegmentEntry},
+    cutter::{Cutter, Piece},
+    manifest::{FileMode, Manifest, ManifestError, SegmentEntry},
     pack::{PackSink, PackWriter},
     path::{PathError, check_paths},
-    reuse::reusable,
-    segment::{NO_PREFIX, SealedSegment, seal_segment},
-    window::{Window, WindowError},
+    pipeline,
+    segment::{SealedSegment, seal_segment},
 };
 
-/// Opens a file for reading from its start.
-pub type Opener<'a> = Box<dyn FnOnce() -> io::Result<Box<dyn Read + 'a>> + 'a>;
+/// Opens a file for reading from a place in it, in bytes.
+pub type Opener<'a> = Box<dyn FnOnce(u64) -> io::Result<Box<dyn Read + 'a>> + 'a>;
 
 /// One file to put into a bundle. It is opened when its turn comes and read once.
 pub struct SourceFile<'a> {
@@ -33,6 +32,9 @@ pub struct SourceFile<'a> {
     pub compression: Compression,
     /// How many bytes to read. What the file grows by meanwhile is left for the next push.
     pub len: u64,
+    /// How many leading bytes the caller knows to be those of the bundle before: they are not compared, mostly not even
+    /// read, so that a push costs what is new. 0 compares everything.
+    pub trusted: u64,
     /// Opens it.
     pub open: Opener<'a>,
 }
@@ -101,31 +103,33 @@ pub enum DraftError {
 /// Reads `files`, lists again what `previous` holds of them and seals the rest into packs that go to `sink`.
 ///
 /// `previous` is the contents of the bundle before, and the caller answers for it: its signature was verified, this
-/// client sealed or unpacked its segments, and the same redaction mode and rules made them.
+/// client sealed or unpacked its segments, and the same redaction mode and rules made them. Reading and packing run in the
+/// calling thread, hashing, compressing and sealing in others.
 ///
 /// # Errors
 /// Limits and paths are checked before anything is read; see [`DraftError`].
-pub fn draft(
+pub fn draft<'a>(
     rng: &mut dyn CryptoRng,
-    files: Vec<SourceFile<'_>>,
-    previous: Option<&Contents>,
+    files: Vec<SourceFile<'a>>,
+    previous: Option<&'a Contents>,
     sink: &mut dyn PackSink,
 ) -> Result<Draft, DraftError> {
     check_sources(&files)?;
-    let encoder = Encoder::new().map_err(DraftError::Compress)?;
-    let mut drafting =
-        Drafting { rng, encoder, packs: PackWriter::new(sink), segments: Vec::new(), plan: Plan::default() };
-    let known: HashMap<&str, &[SegmentEntry]> = previous
-        .into_iter()
-        .flat_map(|contents| contents.manifest().files_with_segments())
-        .map(|(file, segments)| (file.path.as_str(), segments))
-        .collect();
-    let mut records = Vec::with_capacity(files.len());
-    for file in files {
-        let known = known.get(file.path.as_str()).copied().unwrap_or_default();
-        records.push(drafting.add(file, known)?);
-    }
-    drafting.finish(records, previous)
+    let mut cutter = Cutter::new(split(rng), files, previous);
+    let mut packing = Packing { rng: split(rng), packs: PackWriter::new(sink), segments: Vec::new() };
+    let seal = |piece: Piece| {
+        let Piece { mut rng, plain, prefix, compression } = piece;
+        seal_segment(&mut rng, plain, &prefix, compression)
+    };
+    pipeline::run(|| cutter.next(), seal, |sealed| packing.take(sealed.map_err(DraftError::Compress)?))?;
+    finish(cutter, packing, previous)
+}
+
+/// A generator of its own for a part of the work, so that the order in which parts draw does not matter.
+pub(crate) fn split(rng: &mut dyn CryptoRng) -> ChaCha20Rng {
+    let mut seed = Zeroizing::new([0; 32]);
+    rng.fill_bytes(seed.as_mut_slice());
+    ChaCha20Rng::from_seed(*seed)
 }
 
 /// What a manifest would refuse, before a byte is read.
@@ -141,54 +145,19 @@ fn check_sources(files: &[SourceFile<'_>]) -> Result<(), DraftError> {
     if total > SESSION_BYTES_MAX { Err(ManifestError::TooLarge.into()) } else { Ok(()) }
 }
 
-/// Which list of packs a segment's `pack_index` counts in while the draft grows.
-enum Origin {
-    Previous,
-    New,
-}
-
-struct Drafting<'a> {
-    rng: &'a mut dyn CryptoRng,
-    encoder: Encoder,
+/// Puts sealed segments into packs.
+struct Packing<'a> {
+    rng: ChaCha20Rng,
     packs: PackWriter<'a>,
-    segments: Vec<(Origin, SegmentEntry)>,
-    plan: Plan,
+    // Counted in the packs written here.
+    segments: Vec<SegmentEntry>,
 }
 
-impl Drafting<'_> {
-    fn add(&mut self, file: SourceFile<'_>, known: &[SegmentEntry]) -> Result<FileRecord, DraftError> {
-        let SourceFile { path, mode, compression, len, open } = file;
-        let first = self.segments.len();
-        let unread = |error| match error {
-            WindowError::Shrunk => DraftError::Shrunk(path.clone()),
-            WindowError::Read(source) => DraftError::Read { path: path.clone(), source },
-        };
-        let reader = open().map_err(|source| unread(WindowError::Read(source)))?;
-        let mut window = Window::new(reader, len);
-        for segment in reusable(known) {
-            let length = segment.plain_len as usize;
-            let bytes = window.peek(length).map_err(unread)?;
-            if bytes.len() != length || sha256(bytes) != segment.sha256 {
-                break;
-            }
-            window.skip(length);
-            self.plan.reused_plain_bytes += u64::from(segment.plain_len);
-            self.segments.push((Origin::Previous, segment.clone()));
-        }
-        while let Some(plain) = window.cut().map_err(unread)? {
-            self.seal(plain, compression)?;
-        }
-        let segments = u32::try_from(self.segments.len() - first).map_err(|_| ManifestError::TooManySegments)?;
-        Ok(FileRecord { path, mode, size: len, segments })
-    }
-
-    fn seal(&mut self, plain: Vec<u8>, compression: Compression) -> Result<(), DraftError> {
-        let sealed = seal_segment(self.rng, &mut self.encoder, plain, compression).map_err(DraftError::Compress)?;
-        let SealedSegment { sha256, key, plain_len, codec, bytes } = sealed;
-        let place = self.packs.append(self.rng, &bytes).map_err(DraftError::Pack)?;
-        self.plan.new_plain_bytes += u64::from(plain_len);
-        self.plan.new_segments += 1;
-        let entry = SegmentEntry {
+impl Packing<'_> {
+    fn take(&mut self, sealed: SealedSegment) -> Result<(), DraftError> {
+        let SealedSegment { sha256, key, plain_len, codec, prefix_len, bytes } = sealed;
+        let place = self.packs.append(&mut self.rng, &bytes).map_err(DraftError::Pack)?;
+        self.segments.push(SegmentEntry {
             sha256,
             key,
             pack_index: u32::try_from(place.pack).map_err(|_| ContentsError::TooManyPacks)?,
@@ -196,46 +165,52 @@ impl Drafting<'_> {
             sealed_len: u32::try_from(bytes.len()).expect("a sealed segment is little more than 4 MiB"),
             plain_len,
             codec,
-            prefix_len: NO_PREFIX,
-        };
-        self.segments.push((Origin::New, entry));
+            prefix_len,
+        });
         Ok(())
-    }
-
-    fn finish(self, records: Vec<FileRecord>, previous: Option<&Contents>) -> Result<Draft, DraftError> {
-        let Self { rng, packs, segments, mut plan, .. } = self;
-        let new = packs.finish(rng).map_err(DraftError::Pack)?;
-        plan.new_packs = new.len();
-        plan.new_pack_bytes = new.iter().map(|pack| pack.len).sum();
-        let earlier = previous.map(Contents::packs).unwrap_or_default();
-        let (packs, segments) = list_packs(earlier, &new, segments);
-        let contents = Contents::new(Manifest::new(records, segments)?, packs)?;
-        Ok(Draft { contents, plan })
     }
 }
 
-/// The earlier packs that are still used, then the new ones, and every segment counted in that list.
+fn finish(cutter: Cutter<'_>, packing: Packing<'_>, previous: Option<&Contents>) -> Result<Draft, DraftError> {
+    let Packing { mut rng, packs, segments: sealed } = packing;
+    let new = packs.finish(&mut rng).map_err(DraftError::Pack)?;
+    let (records, slots) = cutter.finish();
+    let plan = Plan {
+        new_plain_bytes: sealed.iter().map(|segment| u64::from(segment.plain_len)).sum(),
+        new_segments: sealed.len(),
+        new_pack_bytes: new.iter().map(|pack| pack.len).sum(),
+        new_packs: new.len(),
+        reused_plain_bytes: slots.iter().flatten().map(|segment| u64::from(segment.plain_len)).sum(),
+    };
+    let earlier = previous.map(Contents::packs).unwrap_or_default();
+    let (packs, segments) = list_packs(earlier, &new, slots, sealed);
+    let contents = Contents::new(Manifest::new(records, segments)?, packs)?;
+    Ok(Draft { contents, plan })
+}
+
+/// The earlier packs that are still used, then the new ones, and every segment counted in that list. A slot holds a
+/// segment that is listed again, or stands for the next sealed one.
 fn list_packs(
     earlier: &[PackEntry],
     new: &[PackEntry],
-    segments: Vec<(Origin, SegmentEntry)>,
+    slots: Vec<Option<SegmentEntry>>,
+    sealed: Vec<SegmentEntry>,
 ) -> (Vec<PackEntry>, Vec<SegmentEntry>) {
-    let mut used: Vec<u32> = segments
-        .iter()
-        .filter(|(origin, _)| matches!(origin, Origin::Previous))
-        .map(|(_, segment)| segment.pack_index)
-        .collect();
+    let mut used: Vec<u32> = slots.iter().flatten().map(|segment| segment.pack_index).collect();
     used.sort_unstable();
     used.dedup();
-    let moved = |(origin, segment): (Origin, SegmentEntry)| {
-        let index = match origin {
-            Origin::Previous => used.partition_point(|&index| index < segment.pack_index),
-            Origin::New => used.len() + segment.pack_index as usize,
+    let mut sealed = sealed.into_iter();
+    let moved = |slot: Option<SegmentEntry>| {
+        let (index, segment) = if let Some(segment) = slot {
+            (used.partition_point(|&index| index < segment.pack_index), segment)
+        } else {
+            let segment = sealed.next().expect("a segment was sealed for each slot without one");
+            (used.len() + segment.pack_index as usize, segment)
         };
         let pack_index = u32::try_from(index).expect("counted in a list of packs that u32 counted before");
         SegmentEntry { pack_index, ..segment }
     };
-    let segments = segments.into_iter().map(moved).collect();
+    let segments = slots.into_iter().map(moved).collect();
     let packs = used.iter().map(|&index| earlier[index as usize]).chain(new.iter().copied()).collect();
     (packs, segments)
 }

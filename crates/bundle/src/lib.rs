@@ -26,9 +26,12 @@ pub mod seal;
 pub mod segment;
 pub mod unpack;
 
+mod cutter;
+mod pipeline;
 mod reuse;
 mod staging;
 mod window;
+mod writer;
 mod zstd_frame;
 
 pub use codec::Compression;

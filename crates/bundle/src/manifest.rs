@@ -10,10 +10,12 @@
 //!
 //! A manifest holds keys: it is a secret, and only its sealed form leaves the device.
 
+mod chain;
 mod entry;
 mod error;
 mod parse;
 
+pub(crate) use chain::Depths;
 pub use entry::{FileMode, FileRecord, SegmentEntry};
 pub use error::ManifestError;
 
@@ -21,6 +23,7 @@ use segue_domain::limits::{BUNDLE_FILES_MAX, BUNDLE_SEGMENTS_MAX, SESSION_BYTES_
 use segue_signed::{lv::Writer, sha256};
 use zeroize::Zeroizing;
 
+use self::chain::check_chains;
 use crate::path::check_paths;
 
 const LABEL: &str = "segue/manifest/1";
@@ -59,6 +62,7 @@ impl Manifest {
             if own.iter().map(|segment| u64::from(segment.plain_len)).sum::<u64>() != file.size {
                 return Err(ManifestError::Size(file.path.clone()));
             }
+            check_chains(own)?;
             total = total.saturating_add(file.size);
         }
         if !rest.is_empty() {

@@ -1,21 +1,18 @@
-//! Reading segments out of packs. Each segment authenticates alone, so a tail may be shown before the rest is there.
+//! Reading sealed segments out of packs.
 
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 
-use crate::{
-    manifest::SegmentEntry,
-    segment::{SegmentError, open_segment},
-};
+use crate::{manifest::SegmentEntry, segment::SegmentError};
 
-/// A pack that is read in any order.
+/// A pack that is read in any order. One that is still on its way waits for the bytes that are asked for.
 pub trait ReadSeek: Read + Seek {}
 
 impl<T: Read + Seek> ReadSeek for T {}
 
 /// Where packs come from: a spool of downloads, or range requests.
-pub trait PackSource {
+pub trait PackSource: Sync {
     /// Opens the pack that the envelope lists at `index`, at its start.
-    fn open(&mut self, index: usize) -> io::Result<Box<dyn ReadSeek>>;
+    fn open(&self, index: usize) -> io::Result<Box<dyn ReadSeek>>;
 }
 
 /// Why a file did not come out of its packs.
@@ -37,36 +34,23 @@ pub enum ReadError {
         /// What is wrong with it.
         source: SegmentError,
     },
-    /// The plain bytes cannot be written.
-    #[error("cannot write")]
-    Write(#[source] io::Error),
 }
 
-/// Opens segments, and keeps the last pack open as the next segment mostly lies in the same.
-pub struct SegmentReader<'a> {
-    packs: &'a mut dyn PackSource,
+/// Reads sealed segments, and keeps the last pack open as the next segment mostly lies in the same.
+pub(crate) struct PackReader<'a> {
+    packs: &'a dyn PackSource,
     last: Option<(u32, Box<dyn ReadSeek>)>,
 }
 
-impl<'a> SegmentReader<'a> {
-    /// Reads from `packs`.
-    pub fn new(packs: &'a mut dyn PackSource) -> Self {
+impl<'a> PackReader<'a> {
+    pub(crate) fn new(packs: &'a dyn PackSource) -> Self {
         Self { packs, last: None }
     }
 
-    /// The verified plain bytes of one segment.
-    pub fn segment(&mut self, number: usize, entry: &SegmentEntry) -> Result<Vec<u8>, ReadError> {
+    /// The sealed bytes of one segment.
+    pub(crate) fn read(&mut self, entry: &SegmentEntry) -> Result<Vec<u8>, ReadError> {
         let index = entry.pack_index;
-        let sealed = self.sealed(entry).map_err(|source| ReadError::Pack { index, source })?;
-        open_segment(entry, sealed).map_err(|source| ReadError::Segment { number, source })
-    }
-
-    /// Writes the verified plain bytes of a whole file. On an error `out` holds a verified beginning of it.
-    pub fn file(&mut self, segments: &[SegmentEntry], out: &mut dyn Write) -> Result<(), ReadError> {
-        for (number, entry) in segments.iter().enumerate() {
-            out.write_all(&self.segment(number, entry)?).map_err(ReadError::Write)?;
-        }
-        Ok(())
+        self.sealed(entry).map_err(|source| ReadError::Pack { index, source })
     }
 
     fn sealed(&mut self, entry: &SegmentEntry) -> io::Result<Vec<u8>> {

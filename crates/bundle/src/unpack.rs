@@ -1,8 +1,9 @@
 //! Unpacking: everything is verified in a temporary directory beside the destination, and then renamed once.
 //!
-//! On any error nothing lies at the destination and the temporary directory is gone.
+//! Packs may still be on their way: reading, opening, writing and hashing whole packs overlap. On any error nothing lies at
+//! the destination and the temporary directory is gone.
 
-use std::{fs, io, io::Read as _, path::Path};
+use std::{fs, io, io::Read as _, path::Path, thread};
 
 use rand_core::CryptoRng;
 use segue_signed::PackEntry;
@@ -10,9 +11,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     contents::Contents,
-    manifest::{FileRecord, SegmentEntry},
-    reader::{PackSource, ReadError, SegmentReader},
+    manifest::SegmentEntry,
+    pipeline,
+    reader::{PackReader, PackSource, ReadError},
+    segment::{NO_PREFIX, SegmentError, open_segment},
     staging::Staging,
+    writer::FileWriter,
 };
 
 /// Packs are hashed in pieces of this size, in bytes.
@@ -69,11 +73,11 @@ pub enum UnpackError {
 /// parent must. `rng` names the temporary directory.
 ///
 /// The whole content is verified: content32 was compared with the segments' hashes when the manifest was read, and each
-/// segment is compared with its hash here.
+/// segment is compared with its hash here. A few segments are in memory at a time.
 pub fn unpack(
     rng: &mut dyn CryptoRng,
     contents: &Contents,
-    packs: &mut dyn PackSource,
+    packs: &dyn PackSource,
     dest: &Path,
 ) -> Result<(), UnpackError> {
     match fs::symlink_metadata(dest) {
@@ -81,19 +85,23 @@ pub fn unpack(
         Err(error) => return Err(UnpackError::Staging(error)),
         Ok(_) => return Err(UnpackError::DestinationExists),
     }
-    for (index, entry) in contents.packs().iter().enumerate() {
-        check_pack(packs, index, entry)?;
-    }
     let staging = Staging::create(rng, dest).map_err(UnpackError::Staging)?;
-    let mut reader = SegmentReader::new(packs);
-    for (file, segments) in contents.manifest().files_with_segments() {
-        write_file(&staging, &mut reader, file, segments)?;
-    }
+    let (checked, written) = thread::scope(|scope| {
+        let checked = scope.spawn(|| check_packs(contents, packs));
+        let written = write_files(contents, packs, &staging);
+        (checked.join().expect("hashing does not panic"), written)
+    });
+    // A wrong pack explains a wrong segment, and not the other way round.
+    checked.and(written)?;
     staging.rename(dest).map_err(UnpackError::Staging)
 }
 
+fn check_packs(contents: &Contents, packs: &dyn PackSource) -> Result<(), UnpackError> {
+    contents.packs().iter().enumerate().try_for_each(|(index, entry)| check_pack(packs, index, entry))
+}
+
 /// Streams a pack and compares its length and hash with the envelope's.
-fn check_pack(packs: &mut dyn PackSource, index: usize, entry: &PackEntry) -> Result<(), UnpackError> {
+fn check_pack(packs: &dyn PackSource, index: usize, entry: &PackEntry) -> Result<(), UnpackError> {
     let unread = |source| UnpackError::Pack { index, source };
     // One byte more than announced, to notice a longer pack without reading all of it.
     let mut pack = packs.open(index).map_err(unread)?.take(entry.len.saturating_add(1));
@@ -115,14 +123,53 @@ fn check_pack(packs: &mut dyn PackSource, index: usize, entry: &PackEntry) -> Re
     if <[u8; 32]>::from(hash.finalize()) == entry.sha256 { Ok(()) } else { Err(UnpackError::PackHash { index }) }
 }
 
-fn write_file(
-    staging: &Staging,
-    reader: &mut SegmentReader<'_>,
-    record: &FileRecord,
-    segments: &[SegmentEntry],
-) -> Result<(), UnpackError> {
-    let unwritten = |source| UnpackError::Write { path: record.path.clone(), source };
-    let mut file = staging.create_file(&record.path, record.mode).map_err(unwritten)?;
-    reader.file(segments, &mut file).map_err(|source| UnpackError::Read { path: record.path.clone(), source })?;
-    file.sync_all().map_err(unwritten)
+/// A segment of a file on its way.
+struct Sealed<'a> {
+    file: usize,
+    number: usize,
+    entry: &'a SegmentEntry,
+    bytes: Vec<u8>,
+}
+
+/// One that needs the bytes before it is opened when its turn to be written comes.
+enum Opened<'a> {
+    Plain { file: usize, number: usize, plain: Result<Vec<u8>, SegmentError> },
+    Sealed(Sealed<'a>),
+}
+
+fn open_alone(sealed: Sealed<'_>) -> Opened<'_> {
+    match sealed {
+        Sealed { file, number, entry, bytes } if entry.prefix_len == NO_PREFIX => {
+            Opened::Plain { file, number, plain: open_segment(entry, bytes, &[]) }
+        }
+        sealed => Opened::Sealed(sealed),
+    }
+}
+
+fn write_files(contents: &Contents, packs: &dyn PackSource, staging: &Staging) -> Result<(), UnpackError> {
+    let files = contents.manifest().files();
+    let unread = |file: usize| move |source| UnpackError::Read { path: files[file].path.clone(), source };
+    let (mut reader, mut writer) = (PackReader::new(packs), FileWriter::new(staging, files));
+    let mut segments = contents.manifest().files_with_segments().enumerate().flat_map(|(file, (_, segments))| {
+        segments.iter().enumerate().map(move |(number, entry)| (file, number, entry))
+    });
+    let next = || {
+        let Some((file, number, entry)) = segments.next() else { return Ok(None) };
+        let bytes = reader.read(entry).map_err(unread(file))?;
+        Ok(Some(Sealed { file, number, entry, bytes }))
+    };
+    let write = |opened: Opened<'_>| {
+        let (file, number, plain) = match opened {
+            Opened::Plain { file, number, plain } => (file, number, plain),
+            Opened::Sealed(Sealed { file, number, entry, bytes }) => {
+                writer.go_to(file)?;
+                (file, number, open_segment(entry, bytes, &writer.before()))
+            }
+        };
+        let plain = plain.map_err(|source| unread(file)(ReadError::Segment { number, source }))?;
+        writer.go_to(file)?;
+        writer.write(plain)
+    };
+    pipeline::run(next, open_alone, write)?;
+    writer.finish()
 }

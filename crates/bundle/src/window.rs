@@ -1,10 +1,11 @@
-//! A window over a file that is being read: at most one segment in memory, cut at line ends.
+//! A window over a file that is being read: at most one segment and one prefix in memory, cut at line ends.
 
 use std::io::{self, Read};
 
-use segue_domain::limits::SEGMENT_BYTES_MAX;
+use segue_domain::limits::{PREFIX_BYTES_MAX, SEGMENT_BYTES_MAX};
 
 const SEGMENT_BYTES: usize = SEGMENT_BYTES_MAX as usize;
+const PREFIX_BYTES: usize = PREFIX_BYTES_MAX as usize;
 
 /// Why the next bytes did not come.
 #[derive(Debug)]
@@ -20,11 +21,18 @@ pub(crate) struct Window<'a> {
     file: Box<dyn Read + 'a>,
     unread: u64,
     buffer: Vec<u8>,
+    // The end of what was passed over.
+    passed: Vec<u8>,
 }
 
 impl<'a> Window<'a> {
     pub(crate) fn new(file: Box<dyn Read + 'a>, len: u64) -> Self {
-        Self { file, unread: len, buffer: Vec::new() }
+        Self { file, unread: len, buffer: Vec::new(), passed: Vec::new() }
+    }
+
+    /// The last bytes that were passed over, at most [`PREFIX_BYTES_MAX`].
+    pub(crate) fn passed(&self) -> &[u8] {
+        &self.passed
     }
 
     /// The next `len` bytes, at most a segment, or fewer when the file ends before.
@@ -45,7 +53,19 @@ impl<'a> Window<'a> {
 
     /// Passes over `len` bytes that were peeked at.
     pub(crate) fn skip(&mut self, len: usize) {
+        let (keep, kept) = (len.min(PREFIX_BYTES), self.passed.len());
+        self.passed.drain(..kept.saturating_sub(PREFIX_BYTES - keep));
+        self.passed.extend_from_slice(&self.buffer[len - keep..len]);
         self.buffer.drain(..len);
+    }
+
+    /// Passes over `len` bytes, at most a segment, that must be there.
+    pub(crate) fn pass(&mut self, len: usize) -> Result<(), WindowError> {
+        if self.peek(len)?.len() < len {
+            return Err(WindowError::Shrunk);
+        }
+        self.skip(len);
+        Ok(())
     }
 
     /// The next segment: up to the last line end in the window, else all of it; `None` at the end of the file.
@@ -92,6 +112,19 @@ mod tests {
         assert_eq!(cuts(b"a\nb"), [3]);
         assert_eq!(cuts(&vec![b'\n'; SEGMENT_BYTES]), [SEGMENT_BYTES]);
         assert_eq!(cuts(&vec![b'\n'; SEGMENT_BYTES + 1]), [SEGMENT_BYTES, 1]);
+    }
+
+    #[test]
+    fn what_was_passed_over_is_kept_as_far_as_a_prefix_goes() {
+        let bytes: Vec<u8> = (0..251).cycle().take(3 * PREFIX_BYTES).collect();
+        let mut window = Window::new(Box::new(bytes.as_slice()), bytes.len() as u64);
+        let mut end = 0;
+        for len in [10, PREFIX_BYTES - 5, 3, PREFIX_BYTES + 7] {
+            window.peek(len).unwrap();
+            window.skip(len);
+            end += len;
+            assert_eq!(window.passed(), &bytes[end.saturating_sub(PREFIX_BYTES)..end]);
+        }
     }
 
     #[test]

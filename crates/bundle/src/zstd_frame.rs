@@ -5,8 +5,9 @@
 
 /// Start of a frame, least significant byte first.
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-/// Largest window: what a phone's decoder allots without a thought, and twice a segment.
-const WINDOW_BYTES_MAX: u64 = 1 << 23;
+/// Largest window, as a power of two: what a phone's decoder allots without a thought, and twice a segment.
+pub(crate) const WINDOW_LOG_MAX: u32 = 23;
+const WINDOW_BYTES_MAX: u64 = 1 << WINDOW_LOG_MAX;
 
 /// Why bytes are not a frame that we take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

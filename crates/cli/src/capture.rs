@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufWriter, Write as _},
+    io::{self, BufWriter, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -102,9 +102,14 @@ impl Capture {
             mode: FileMode::Plain,
             compression: if file.path == VIEW_PATH { Compression::Gzip } else { Compression::Zstd },
             len: file.len,
+            trusted: 0,
             open: {
                 let path = file.source.clone();
-                Box::new(move || Ok(Box::new(File::open(path)?)))
+                Box::new(move |start| {
+                    let mut file = File::open(path)?;
+                    file.seek(SeekFrom::Start(start))?;
+                    Ok(Box::new(file))
+                })
             },
         };
         self.files.iter().map(source).collect()

@@ -123,7 +123,7 @@ pub fn fetch(
     if let Some(parent) = destination.parent() {
         crate::home::create_dir(parent)?;
     }
-    unpack(&mut rng()?, &contents, &mut Spool(&folder), destination).map_err(|error| refused(&error))?;
+    unpack(&mut rng()?, &contents, &Spool(&folder), destination).map_err(|error| refused(&error))?;
     Ok(contents)
 }
 
@@ -139,7 +139,7 @@ fn remove_leftover(destination: &Path) -> Result<()> {
 struct Spool<'a>(&'a TempDir);
 
 impl PackSource for Spool<'_> {
-    fn open(&mut self, index: usize) -> io::Result<Box<dyn ReadSeek>> {
+    fn open(&self, index: usize) -> io::Result<Box<dyn ReadSeek>> {
         Ok(Box::new(File::open(self.0.path().join(index.to_string()))?))
     }
 }

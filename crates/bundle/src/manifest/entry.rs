@@ -84,7 +84,7 @@ pub struct SegmentEntry {
     pub plain_len: u32,
     /// How it is coded.
     pub codec: Codec,
-    /// How many bytes before it were used as a prefix: 0 for every codec read today.
+    /// How many of the bytes before it in its file were used as prefix: 0 for every codec but 2.
     pub prefix_len: u32,
 }
 
@@ -127,12 +127,13 @@ impl SegmentEntry {
         let plain_len = self.plain_len as usize;
         let possible = match self.codec {
             Codec::Stored => coded_len == plain_len,
-            Codec::Zstd | Codec::Gzip => coded_len > 0 && coded_len < plain_len,
+            Codec::Zstd | Codec::ZstdPrefix | Codec::Gzip => coded_len > 0 && coded_len < plain_len,
         };
         if self.plain_len == 0 || self.plain_len > SEGMENT_BYTES_MAX || !possible {
             return Err(ManifestError::SegmentLength);
         }
-        if self.prefix_len == NO_PREFIX { Ok(()) } else { Err(ManifestError::Prefix) }
+        let prefixed = self.prefix_len != NO_PREFIX;
+        if prefixed == (self.codec == Codec::ZstdPrefix) { Ok(()) } else { Err(ManifestError::Prefix) }
     }
 }
 

@@ -38,8 +38,10 @@ pub enum ManifestError {
     /// An empty or over-long segment, or lengths that its codec cannot have.
     #[error("a segment has an impossible length")]
     SegmentLength,
-    /// A prefix with a codec that has none.
-    #[error("a segment names a prefix that its codec does not have")]
+    /// A prefix with a codec that has none, none with the codec that has one, one that reaches back further than it may
+    /// ([`segue_domain::limits::PREFIX_BYTES_MAX`], 64 segments, the start of its file), or one that makes a chain of more
+    /// than [`segue_domain::limits::PREFIX_CHAIN_MAX`] segments.
+    #[error("a segment names a prefix that it cannot have")]
     Prefix,
     /// The files name more or fewer segments than there are.
     #[error("the files and the segments of the manifest do not fit together")]

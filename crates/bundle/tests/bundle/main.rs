@@ -10,6 +10,8 @@ mod manifest_attacks;
 #[cfg(test)]
 mod pack_attacks;
 #[cfg(test)]
+mod prefix;
+#[cfg(test)]
 mod reuse;
 #[cfg(test)]
 mod round_trip;

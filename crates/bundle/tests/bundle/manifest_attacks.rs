@@ -155,7 +155,10 @@ fn sums_that_do_not_add_up_are_refused() {
 #[test]
 fn impossible_segments_are_refused() {
     let refusal = |segments| Hostile { segments, ..Hostile::default() }.refusal();
-    assert_eq!(refusal(entry(21, 5, 2, 0)), ManifestError::Codec(2), "a prefixed segment belongs to a later version");
+    assert_eq!(refusal(entry(20, 5, 2, 0)), ManifestError::Prefix, "the codec with a prefix has none");
+    assert_eq!(refusal(entry(20, 5, 2, 1)), ManifestError::Prefix, "there is nothing before the first segment");
+    assert_eq!(refusal(entry(20, 5, 1, 1)), ManifestError::Prefix);
+    assert_eq!(refusal(entry(21, 5, 2, 1)), ManifestError::SegmentLength, "compressed and not shorter");
     assert_eq!(refusal(entry(21, 5, 9, 0)), ManifestError::Codec(9));
     assert_eq!(refusal(entry(21, 5, 0, 1)), ManifestError::Prefix);
     assert_eq!(refusal(entry(16, 0, 0, 0)), ManifestError::SegmentLength, "empty");

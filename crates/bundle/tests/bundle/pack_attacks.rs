@@ -24,7 +24,7 @@ fn with_segments(contents: &Contents, change: impl Fn(&mut Vec<SegmentEntry>)) -
     Contents::new(manifest, contents.packs().to_vec()).unwrap()
 }
 
-fn segment_refusal(contents: &Contents, packs: &mut Shelf) -> (String, SegmentError) {
+fn segment_refusal(contents: &Contents, packs: &Shelf) -> (String, SegmentError) {
     match unpack_files(contents, packs).unwrap_err() {
         UnpackError::Read { path, source: ReadError::Segment { source, .. } } => (path, source),
         other => panic!("{other}"),
@@ -40,7 +40,7 @@ fn a_pack_with_any_byte_flipped_is_refused() {
         let mut bytes = packs.0[0].to_vec();
         bytes[index] ^= 0x40;
         packs.0[0] = bytes.into();
-        let error = unpack_files(&contents, &mut packs).unwrap_err();
+        let error = unpack_files(&contents, &packs).unwrap_err();
         assert!(matches!(error, UnpackError::PackHash { index: 0 }), "byte {index}: {error}");
     }
 }
@@ -50,7 +50,7 @@ fn a_pack_that_was_cut_or_grew_is_refused() {
     let (contents, store) = session();
     let pack = store.source(&contents).0[0].to_vec();
     for other in [&pack[..pack.len() - 1], &[&pack[..], b"x"].concat(), b""] {
-        let error = unpack_files(&contents, &mut Shelf(vec![Arc::from(other)])).unwrap_err();
+        let error = unpack_files(&contents, &Shelf(vec![Arc::from(other)])).unwrap_err();
         assert!(matches!(error, UnpackError::PackLength { index: 0 }), "{error}");
     }
 }
@@ -63,7 +63,7 @@ fn segments_swapped_between_files_do_not_open() {
         segments[0].offset = second;
         segments[1].offset = first;
     });
-    let (path, error) = segment_refusal(&swapped, &mut store.source(&contents));
+    let (path, error) = segment_refusal(&swapped, &store.source(&contents));
     assert_eq!((path.as_str(), error), ("a", SegmentError::Unopened(segue_crypto::sealing::Unopened)));
 }
 
@@ -71,7 +71,7 @@ fn segments_swapped_between_files_do_not_open() {
 fn a_segment_with_other_bytes_than_named_is_refused() {
     let (contents, store) = session();
     let lied = with_segments(&contents, |segments| segments[1].sha256 = [7; 32]);
-    let (path, error) = segment_refusal(&lied, &mut store.source(&contents));
+    let (path, error) = segment_refusal(&lied, &store.source(&contents));
     assert_eq!((path.as_str(), error), ("b", SegmentError::Hash));
 }
 
@@ -84,7 +84,7 @@ fn a_pack_changed_by_the_sender_itself_is_refused_where_it_was_changed() {
     let entry = PackEntry { sha256: sha256(&bytes), ..contents.packs()[0] };
     packs.0[0] = bytes.into();
     let signed_for = Contents::new(contents.manifest().clone(), vec![entry]).unwrap();
-    assert_eq!(segment_refusal(&signed_for, &mut packs).0, "b");
+    assert_eq!(segment_refusal(&signed_for, &packs).0, "b");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_name_that_the_disk_cannot_hold_leaves_nothing_behind() {
     let long = "x".repeat(300);
     let session = files(&[("a", b"fits"), (&long, b"does not")]);
     let contents = draft_files(1, &session, None, &mut store).unwrap().contents;
-    let error = unpack_files(&contents, &mut store.source(&contents)).unwrap_err();
+    let error = unpack_files(&contents, &store.source(&contents)).unwrap_err();
     assert!(matches!(error, UnpackError::Write { path, .. } if path == long));
 }
 
@@ -120,12 +120,12 @@ fn a_name_that_the_disk_cannot_hold_leaves_nothing_behind() {
 fn a_pack_that_cannot_be_read_leaves_nothing_behind() {
     struct Broken;
     impl segue_bundle::PackSource for Broken {
-        fn open(&mut self, _index: usize) -> std::io::Result<Box<dyn segue_bundle::ReadSeek>> {
+        fn open(&self, _index: usize) -> std::io::Result<Box<dyn segue_bundle::ReadSeek>> {
             Err(std::io::ErrorKind::NotFound.into())
         }
     }
     let (contents, _) = session();
-    let error = unpack_files(&contents, &mut Broken).unwrap_err();
+    let error = unpack_files(&contents, &Broken).unwrap_err();
     assert!(matches!(error, UnpackError::Pack { index: 0, .. }), "{error}");
 }
 
@@ -135,7 +135,7 @@ fn what_lies_at_the_destination_stays() {
     let home = tempfile::tempdir().unwrap();
     let dest = home.path().join("session");
     fs::write(&dest, "mine").unwrap();
-    let error = unpack(&mut rng(1), &contents, &mut store.source(&contents), &dest).unwrap_err();
+    let error = unpack(&mut rng(1), &contents, &store.source(&contents), &dest).unwrap_err();
     assert!(matches!(error, UnpackError::DestinationExists));
     assert_eq!(fs::read_to_string(&dest).unwrap(), "mine");
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
@@ -148,7 +148,7 @@ fn a_link_at_the_destination_is_not_followed() {
     let home = tempfile::tempdir().unwrap();
     let (dest, elsewhere) = (home.path().join("session"), home.path().join("elsewhere"));
     std::os::unix::fs::symlink(&elsewhere, &dest).unwrap();
-    let error = unpack(&mut rng(1), &contents, &mut store.source(&contents), &dest).unwrap_err();
+    let error = unpack(&mut rng(1), &contents, &store.source(&contents), &dest).unwrap_err();
     assert!(matches!(error, UnpackError::DestinationExists));
     assert!(!elsewhere.exists());
 }
@@ -158,7 +158,7 @@ fn a_destination_without_a_parent_or_a_name_is_refused() {
     let (contents, store) = session();
     let home = tempfile::tempdir().unwrap();
     for dest in [home.path().join("missing/session"), home.path().join("missing/..")] {
-        let error = unpack(&mut rng(1), &contents, &mut store.source(&contents), &dest).unwrap_err();
+        let error = unpack(&mut rng(1), &contents, &store.source(&contents), &dest).unwrap_err();
         assert!(matches!(error, UnpackError::Staging(_)), "{error}");
     }
 }

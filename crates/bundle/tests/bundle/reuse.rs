@@ -2,7 +2,7 @@
 
 use crate::world::{self, Files, Store, draft_files, files, hand_over, receive, unpack_files};
 use proptest::prelude::*;
-use segue_bundle::{Contents, Draft};
+use segue_bundle::{Contents, Draft, codec::Codec};
 
 const SEGMENT: usize = 4 * 1024 * 1024;
 
@@ -15,7 +15,7 @@ fn push(seed: u64, session: &Files, before: Option<&Contents>, store: &mut Store
     let draft = draft_files(seed, session, before, store).unwrap();
     let sealed = hand_over(seed, &draft.contents);
     let contents = receive(&sealed).open_manifest(sealed.sealed_manifest).unwrap();
-    assert_eq!(&unpack_files(&contents, &mut store.source(&contents)).unwrap(), session);
+    assert_eq!(&unpack_files(&contents, &store.source(&contents)).unwrap(), session);
     draft
 }
 
@@ -79,9 +79,9 @@ fn a_session_pushed_after_every_answer_stays_in_few_segments() {
         last = Some(draft.contents);
     }
     let contents = last.unwrap();
-    assert_eq!(unpack_files(&contents, &mut store.source(&contents)).unwrap(), session);
-    assert!(segments_max <= 66, "{segments_max}");
-    assert!(sealed < 5 * session["a"].len() as u64, "{sealed}");
+    assert_eq!(unpack_files(&contents, &store.source(&contents)).unwrap(), session);
+    assert!(segments_max <= 10, "{segments_max}");
+    assert!(sealed < 10 * session["a"].len() as u64, "{sealed}");
 }
 
 #[test]
@@ -104,13 +104,53 @@ fn a_file_that_shrinks_is_named_and_one_that_grows_is_cut_off() {
         mode: FileMode::Plain,
         compression: Compression::Zstd,
         len,
-        open: Box::new(|| Ok(Box::new(&b"four"[..]))),
+        trusted: 0,
+        open: Box::new(|_| Ok(Box::new(&b"four"[..]))),
     };
     let mut store = Store::default();
     let error = draft(&mut world::rng(1), vec![source(5)], None, &mut store).unwrap_err();
     assert!(matches!(error, DraftError::Shrunk(path) if path == "a"));
     let contents = draft(&mut world::rng(1), vec![source(3)], None, &mut Store::default()).unwrap().contents;
     assert_eq!(contents.manifest().total(), 3);
+}
+
+#[test]
+fn what_is_trusted_is_not_read_and_what_follows_is_compressed_with_it() {
+    use segue_bundle::{Compression, FileMode, SourceFile, draft};
+    let mut store = Store::default();
+    // Hard to compress by itself, easy with what came before.
+    let noise = world::noise(SEGMENT + 300_000);
+    let first = push(1, &files(&[("a", &noise)]), None, &mut store);
+    let longer = [&noise[..], &noise[noise.len() - 100_000..]].concat();
+    let read = std::cell::Cell::new(0);
+    let source = |trusted, compression| SourceFile {
+        path: "a".into(),
+        mode: FileMode::Plain,
+        compression,
+        len: longer.len() as u64,
+        trusted,
+        open: Box::new(|start| {
+            let rest = &longer[usize::try_from(start).unwrap()..];
+            read.set(rest.len());
+            Ok(Box::new(rest))
+        }),
+    };
+    let grow = |trusted, compression| {
+        let mut store = store.clone();
+        let draft = draft(&mut world::rng(2), vec![source(trusted, compression)], Some(&first.contents), &mut store);
+        let contents = draft.unwrap().contents;
+        let last = contents.manifest().segments().last().unwrap();
+        assert_eq!(unpack_files(&contents, &store.source(&contents)).unwrap()["a"], longer);
+        (last.codec, last.prefix_len, last.sealed_len, read.get())
+    };
+    let (codec, prefix, sealed, read) = grow(noise.len() as u64, Compression::Zstd);
+    assert_eq!((codec, prefix, read), (Codec::ZstdPrefix, 1024 * 1024, 1024 * 1024 + 100_000));
+    assert!(sealed < 100, "{sealed}");
+    // The same without trust, except that all is read and compared.
+    assert_eq!(grow(0, Compression::Zstd), (codec, prefix, sealed, longer.len()));
+    // Within one segment nothing is repeated.
+    let (codec, prefix, sealed, read) = grow(noise.len() as u64, Compression::ZstdAlone);
+    assert_eq!((codec, prefix, sealed, read), (Codec::Stored, 0, 100_016, 100_000));
 }
 
 proptest! {
@@ -125,11 +165,13 @@ proptest! {
         let mut before = push(0, &session, None, &mut store).contents;
         for (seed, (file, bytes)) in (1..).zip(appends) {
             let path = file.index(session.len());
-            let old: u64 = session.values().map(|bytes| bytes.len() as u64).sum();
+            let all: u64 = session.values().map(|bytes| bytes.len() as u64).sum::<u64>() + bytes.len() as u64;
             session.values_mut().nth(path).unwrap().extend_from_slice(&bytes);
             let draft = push(seed, &session, Some(&before), &mut store);
-            prop_assert_eq!(draft.plan().reused_plain_bytes, old);
-            prop_assert_eq!(draft.plan().new_plain_bytes, bytes.len() as u64);
+            let plan = draft.plan();
+            prop_assert_eq!(plan.reused_plain_bytes + plan.new_plain_bytes, all);
+            prop_assert!(plan.new_plain_bytes >= bytes.len() as u64);
+            prop_assert_eq!(plan.new_segments, usize::from(!bytes.is_empty()));
             before = draft.contents;
         }
     }

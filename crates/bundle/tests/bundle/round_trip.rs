@@ -17,7 +17,7 @@ fn round_trip(files: &Files) {
     let sealed = hand_over(2, &draft.contents);
     let opened = receive(&sealed);
     let contents = opened.open_manifest(sealed.sealed_manifest.clone()).unwrap();
-    assert_eq!(&unpack_files(&contents, &mut store.source(&contents)).unwrap(), files);
+    assert_eq!(&unpack_files(&contents, &store.source(&contents)).unwrap(), files);
     assert_eq!(opened.open_preview(sealed.sealed_preview.unwrap()).unwrap(), b"{}");
     assert_eq!(segue_signed::sha256(opened.claim_proof().as_slice()), opened.verified().envelope().claim_check);
 }
@@ -65,7 +65,7 @@ fn the_holder_and_the_claimer_open_it_again() {
     let verified = verify_envelope(sealed.envelope.as_bytes(), &ann().card(), &mine).unwrap();
     let opened = verified.unwrap_own(ann().owner(), &sealed.wraps[0]).unwrap();
     let contents = opened.open_manifest(sealed.sealed_manifest).unwrap();
-    assert_eq!(unpack_files(&contents, &mut store.source(&contents)).unwrap(), session);
+    assert_eq!(unpack_files(&contents, &store.source(&contents)).unwrap(), session);
 
     // Ben claims, stores an own-wrap, and opens it after the handoff's end without the handoff's wrap.
     let handed = hand_over(3, &contents);
@@ -74,7 +74,7 @@ fn the_holder_and_the_claimer_open_it_again() {
     let verified = verify_envelope(handed.envelope.as_bytes(), &ann().card(), &later).unwrap();
     let again = verified.unwrap_own(world::ben().owner(), &wrap).unwrap();
     let contents = again.open_manifest(handed.sealed_manifest).unwrap();
-    assert_eq!(unpack_files(&contents, &mut store.source(&contents)).unwrap(), session);
+    assert_eq!(unpack_files(&contents, &store.source(&contents)).unwrap(), session);
 }
 
 #[cfg(unix)]
@@ -88,13 +88,14 @@ fn what_is_unpacked_is_its_owners_only() {
         mode,
         compression: Compression::Zstd,
         len: 2,
-        open: Box::new(|| Ok(Box::new(&b"hi"[..]))),
+        trusted: 0,
+        open: Box::new(|_| Ok(Box::new(&b"hi"[..]))),
     };
     let sources = vec![source("bin/run", FileMode::Executable), source("note", FileMode::Plain)];
     let contents = draft(&mut rng(1), sources, None, &mut store).unwrap().contents;
     let home = tempfile::tempdir().unwrap();
     let dest = home.path().join("session");
-    unpack(&mut rng(2), &contents, &mut store.source(&contents), &dest).unwrap();
+    unpack(&mut rng(2), &contents, &store.source(&contents), &dest).unwrap();
     for (path, mode) in [("", 0o700), ("bin", 0o700), ("bin/run", 0o700), ("note", 0o600)] {
         assert_eq!(std::fs::metadata(dest.join(path)).unwrap().permissions().mode() & 0o777, mode, "{path}");
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     file::{compare, flips, hex},
     manifest_attacks::hostile_manifests,
-    world::{NOW, Store, ann, ben, expected, rng, unpack_files, verify},
+    world::{NOW, Store, ann, ben, draft_files, expected, files, rng, unpack_files, verify},
 };
 
 fn aad(codec: u8, plain_len: u32, prefix_len: u32) -> Vec<u8> {
@@ -23,7 +23,8 @@ fn source<'a>(path: &str, mode: FileMode, compression: Compression, bytes: &'a [
         mode,
         compression,
         len: bytes.len() as u64,
-        open: Box::new(move || Ok(Box::new(bytes))),
+        trusted: 0,
+        open: Box::new(move |_| Ok(Box::new(bytes))),
     }
 }
 
@@ -39,7 +40,7 @@ fn sealed_segments() -> Vec<Value> {
         let entry = &contents.manifest().segments()[0];
         let sealed = store.source(&contents).0[0][..entry.sealed_len as usize].to_vec();
         for (index, flipped) in flips(&sealed) {
-            assert!(open_segment(entry, flipped).is_err(), "byte {index}");
+            assert!(open_segment(entry, flipped, &[]).is_err(), "byte {index}");
         }
         let aad = aad(entry.codec.number(), entry.plain_len, 0);
         json!({
@@ -52,7 +53,34 @@ fn sealed_segments() -> Vec<Value> {
             "sealed": hex(sealed),
         })
     };
-    (1..).zip(cases).map(seal).collect()
+    (1..).zip(cases).map(seal).chain([prefixed_segment()]).collect()
+}
+
+/// A segment that is compressed with what stands before it.
+fn prefixed_segment() -> Value {
+    let before = b"{\"role\":\"user\",\"text\":\"hello\"}\n".repeat(8);
+    let plain = b"{\"role\":\"user\",\"text\":\"hello again\"}\n";
+    let mut store = Store::default();
+    let file = |bytes: &[u8]| files(&[("a", bytes)]);
+    let first = draft_files(20, &file(&before), None, &mut store).unwrap();
+    let second = draft_files(21, &file(&[&before[..], plain].concat()), Some(&first.contents), &mut store).unwrap();
+    let entry = &second.contents.manifest().segments()[1];
+    let sealed = store.source(&second.contents).0[1][..entry.sealed_len as usize].to_vec();
+    assert_eq!(open_segment(entry, sealed.clone(), &before).unwrap(), plain);
+    for (index, flipped) in flips(&sealed) {
+        assert!(open_segment(entry, flipped, &before).is_err(), "byte {index}");
+    }
+    let aad = aad(entry.codec.number(), entry.plain_len, entry.prefix_len);
+    json!({
+        "codec": entry.codec.number(),
+        "prefix": hex(before),
+        "plain": hex(plain),
+        "sha256": hex(entry.sha256),
+        "key": hex(entry.key.expose()),
+        "aad": hex(&aad),
+        "encoded": hex(open(&entry.key, &aad, sealed.clone()).unwrap()),
+        "sealed": hex(sealed),
+    })
 }
 
 /// Segments that open and must be refused while they are decoded.
@@ -93,7 +121,7 @@ fn refused_segments() -> Vec<Value> {
             codec: segue_bundle::codec::Codec::from_number(codec).unwrap(),
             prefix_len: 0,
         };
-        assert!(open_segment(&entry, sealed.clone()).is_err(), "{why}");
+        assert!(open_segment(&entry, sealed.clone(), &[]).is_err(), "{why}");
         json!({
             "why": why,
             "codec": codec,
@@ -189,7 +217,7 @@ fn bundle() {
         seal_bundle(&mut rng(6), &contents, heading, &ann.device, Some(preview), &to, Some(ann.owner())).unwrap();
     let opened = verify(sealed.envelope.as_bytes()).unwrap().unwrap(&ben.keys.encryption, &sealed.wraps[0]).unwrap();
     let received = opened.open_manifest(sealed.sealed_manifest.clone()).unwrap();
-    let files: Vec<_> = unpack_files(&received, &mut store.source(&received))
+    let files: Vec<_> = unpack_files(&received, &store.source(&received))
         .unwrap()
         .iter()
         .map(|(path, bytes)| json!({ "path": path, "size": bytes.len(), "sha256": hex(sha256(bytes)) }))

@@ -136,7 +136,7 @@ impl Store {
 pub(crate) struct Shelf(pub(crate) Vec<Arc<[u8]>>);
 
 impl PackSource for Shelf {
-    fn open(&mut self, index: usize) -> io::Result<Box<dyn ReadSeek>> {
+    fn open(&self, index: usize) -> io::Result<Box<dyn ReadSeek>> {
         Ok(Box::new(Cursor::new(Arc::clone(&self.0[index]))))
     }
 }
@@ -158,7 +158,8 @@ pub(crate) fn sources(files: &Files) -> Vec<SourceFile<'_>> {
                 mode: FileMode::Plain,
                 compression,
                 len: bytes.len() as u64,
-                open: Box::new(move || Ok(Box::new(bytes.as_slice()))),
+                trusted: 0,
+                open: Box::new(move |start| Ok(Box::new(&bytes[usize::try_from(start).unwrap()..]))),
             }
         })
         .collect()
@@ -235,10 +236,7 @@ pub(crate) fn read_dir(root: &Path) -> Files {
 }
 
 /// Unpacks into a fresh directory and reads it back; on an error, checks that nothing is left.
-pub(crate) fn unpack_files(
-    contents: &Contents,
-    packs: &mut dyn PackSource,
-) -> Result<Files, segue_bundle::UnpackError> {
+pub(crate) fn unpack_files(contents: &Contents, packs: &dyn PackSource) -> Result<Files, segue_bundle::UnpackError> {
     let home = tempfile::tempdir().unwrap();
     let dest = home.path().join("session");
     let result = unpack(&mut rng(99), contents, packs, &dest);
