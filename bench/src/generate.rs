@@ -23,7 +23,7 @@ use record::{Chain, Identity};
 use session::Session;
 
 /// A megabyte, as file sizes are told.
-const MB: u64 = 1_000_000;
+pub(crate) const MB: u64 = 1_000_000;
 /// The last line of what is generated is shorter than this, in bytes: a session ends with a short answer.
 const LAST_LINE_MAX: u64 = 64 * 1024;
 
@@ -87,6 +87,15 @@ pub(crate) fn grow(path: &Path, bytes: u64) -> Result<()> {
     let chain = Chain::resume(&last_record(path)?)?;
     let file = File::options().append(true).open(path)?;
     write(file, Session::new(&mut random, Material::of_this_machine(), chain), bytes)
+}
+
+/// Appends one short record to a generated session, as the tool does.
+pub(crate) fn append_record(path: &Path) -> Result<()> {
+    let mut random = Random::new(fs::metadata(path)?.len());
+    let chain = Chain::resume(&last_record(path)?)?;
+    let line = Session::new(&mut random, Material::none(), chain).answer();
+    File::options().append(true).open(path)?.write_all(line.as_bytes())?;
+    Ok(())
 }
 
 fn write(file: File, mut session: Session<'_>, bytes: u64) -> Result<()> {

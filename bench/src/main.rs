@@ -5,7 +5,18 @@
 #![expect(clippy::print_stdout, reason = "the tables are for the person who asked for them")]
 #![expect(clippy::print_stderr, reason = "what goes wrong must not end up among the tables")]
 
+mod bytes;
 mod generate;
+mod handoff;
+mod measure;
+mod memory;
+mod peers;
+mod proxy;
+mod report;
+mod stage;
+mod start;
+mod tools;
+mod under_load;
 
 use std::process::ExitCode;
 
@@ -18,6 +29,16 @@ use clap::Parser;
 enum Command {
     /// Write a synthetic Claude Code session, or let one grow.
     Gen(generate::Options),
+    /// Bring sessions from one person to another by every way, and compare.
+    Handoff(handoff::Options),
+    /// Count what a session that goes on costs on the wire, beside git.
+    Bytes(bytes::Options),
+    /// Time commands that talk to nobody, beside git.
+    Start(start::Options),
+    /// Time short requests while a push is being processed.
+    UnderLoad(under_load::Options),
+    /// Watch how much memory commands and server hold.
+    Memory(memory::Options),
 }
 
 fn main() -> ExitCode {
@@ -33,5 +54,10 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<()> {
     match command {
         Command::Gen(options) => generate::run(options),
+        Command::Handoff(options) => handoff::run(options),
+        Command::Bytes(options) => bytes::run(options),
+        Command::Start(options) => start::run(options),
+        Command::UnderLoad(options) => under_load::run(options),
+        Command::Memory(options) => memory::run(options),
     }
 }

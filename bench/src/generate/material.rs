@@ -35,6 +35,11 @@ impl Material {
         Self { files }
     }
 
+    /// No files: all text is made up.
+    pub(super) fn none() -> Self {
+        Self { files: Vec::new() }
+    }
+
     /// The text of some file, changed; the same for the same state of `random`.
     pub(super) fn file(&self, random: &mut Random) -> (String, String) {
         let seed = random.next();

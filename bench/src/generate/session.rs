@@ -52,9 +52,14 @@ impl<'a> Session<'a> {
             }
             self.step(&prompt_id, &mut lines);
         }
-        let answer = json!({ "type": "text", "text": text::prose(self.random, 2, 9) });
-        lines.push(self.assistant(&answer, "end_turn"));
+        lines.push(self.answer());
         lines
+    }
+
+    /// The line with which the model ends its turn.
+    pub(super) fn answer(&mut self) -> String {
+        let answer = json!({ "type": "text", "text": text::prose(self.random, 2, 9) });
+        self.assistant(&answer, "end_turn")
     }
 
     /// The model says what it will do, does it, and sees what came of it.
