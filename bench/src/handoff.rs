@@ -126,3 +126,20 @@ fn rows(peers: &[Box<dyn Peer>], figures: &[Figures], bytes: &[Bytes]) -> String
     let head = ["way", "wall, ms", "wall ÷ segue's, paired", "user + sys, s", "bytes up", "bytes down"];
     format!("Each cell: min / median / max.\n\n{}", table(&head, &rows))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_arrives_changed_is_an_error() {
+        let root = TempDir::new().unwrap();
+        let (sent, received) = (root.path().join("sent"), root.path().join("received"));
+        fs::write(&sent, "abc").unwrap();
+        fs::write(&received, "abd").unwrap();
+        assert!(same(&sent, &received).is_err());
+        fs::write(&received, "abc").unwrap();
+        same(&sent, &received).unwrap();
+        assert!(same(&sent, &received).is_err(), "it was removed, so that no later round can find it");
+    }
+}

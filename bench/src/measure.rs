@@ -107,3 +107,22 @@ impl Drop for Daemon {
         drop(self.0.wait());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_fails_is_an_error_that_tells_what_it_said() {
+        let failed = run(Command::new("sh").args(["-c", "echo refused >&2; exit 3"])).unwrap_err().to_string();
+        assert!(failed.contains("exit status: 3") && failed.contains("refused"), "{failed}");
+        assert!(run(Command::new("sh").args(["-c", "kill $$"])).is_err());
+    }
+
+    #[test]
+    fn the_processor_time_of_ended_children_is_counted() {
+        let before = processor(&[]).unwrap();
+        run(Command::new("sh").args(["-c", "while [ $((n += 1)) -lt 60000 ]; do :; done"])).unwrap();
+        assert!(processor(&[]).unwrap() > before);
+    }
+}
