@@ -18,5 +18,9 @@ pub use problem::{Code, Problem};
 
 /// Header that makes the repeat of a changing request give the first answer (SPEC T18).
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// Header of a pack upload: SHA-256 of its body, lower-case hexadecimal.
+/// Header of a pack upload: SHA-256 of the whole pack, lower-case hexadecimal.
 pub const PACK_SHA256: &str = "x-segue-sha256";
+/// Header of a pack upload: how many of its bytes came before, or are there.
+pub const UPLOAD_OFFSET: &str = "upload-offset";
+/// Header of an answer about a pack upload: `?1` when all of it is there, else `?0`.
+pub const UPLOAD_COMPLETE: &str = "upload-complete";

@@ -43,6 +43,11 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
 /// A pack that no bundle lists is dropped after this: an upload that was given up.
 pub const UNLISTED_PACK_HOURS: u32 = 24;
 
+/// Uploads of one person that have not ended: some sessions at once, each with a few packs under way. One more drops the
+/// oldest that nobody sends.
+pub const PARTIAL_PACKS_MAX: usize = 32;
+/// Bytes of one person's uploads that have not ended: eight full packs. More drop the oldest that nobody sends.
+pub const PARTIAL_BYTES_MAX: u64 = 8 * PACK_BYTES_MAX;
 /// Packs that travel inside the request for their bundle, in bytes: a small push is one round trip instead of two, and what
 /// one such request holds in memory stays small beside its manifest.
 pub const PACKS_INLINE_BYTES_MAX: usize = 256 * 1024;

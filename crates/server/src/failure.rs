@@ -20,7 +20,7 @@ pub enum Failure {
 /// An answer that says what failed and what to do next.
 #[derive(Debug)]
 pub struct Refusal {
-    /// The HTTP status: that of the code, but for 416.
+    /// The HTTP status: that of the code, but for 416 and 507.
     pub status: u16,
     /// The stable word.
     pub code: Code,
@@ -30,13 +30,28 @@ pub struct Refusal {
     pub way_out: Cow<'static, str>,
     /// When to come back, on [`Code::RateLimited`] and [`Code::Unavailable`].
     pub retry_after_seconds: Option<u64>,
+    /// How many bytes of an upload are there, and whether they are all.
+    pub upload: Option<(u64, bool)>,
 }
 
 impl Failure {
     /// A refusal with its stable word and its sentence.
     pub fn new(code: Code, title: impl Into<Cow<'static, str>>) -> Self {
         let (title, way_out) = (title.into(), Cow::Borrowed(""));
-        Self::Refused(Box::new(Refusal { status: status(code), code, title, way_out, retry_after_seconds: None }))
+        Self::refused(status(code), code, title, way_out)
+    }
+
+    fn refused(status: u16, code: Code, title: Cow<'static, str>, way_out: Cow<'static, str>) -> Self {
+        Self::Refused(Box::new(Refusal { status, code, title, way_out, retry_after_seconds: None, upload: None }))
+    }
+
+    /// Says how many bytes of an upload are there, and whether they are all.
+    #[must_use]
+    pub fn at(mut self, offset: u64, complete: bool) -> Self {
+        if let Self::Refused(refusal) = &mut self {
+            refusal.upload = Some((offset, complete));
+        }
+        self
     }
 
     /// Says what to do next.
@@ -72,21 +87,23 @@ impl Failure {
 
     /// The asked range begins after the end of `len` bytes.
     pub fn no_such_range(len: u64) -> Self {
-        Self::Refused(Box::new(Refusal {
-            status: 416,
-            code: Code::Invalid,
-            title: Cow::Owned(format!("The range begins after the end: there are {len} bytes.")),
-            way_out: Cow::Borrowed(""),
-            retry_after_seconds: None,
-        }))
+        let title = format!("The range begins after the end: there are {len} bytes.");
+        Self::refused(416, Code::Invalid, Cow::Owned(title), Cow::Borrowed(""))
+    }
+
+    /// The server's disk is full, whatever anybody's plan says.
+    pub fn disk_full() -> Self {
+        let way_out = "Tell whoever runs this server. Nothing that was stored is lost.";
+        Self::refused(507, Code::StorageFull, Cow::Borrowed("The server's disk is full."), Cow::Borrowed(way_out))
     }
 
     /// Come back later.
     pub fn later(code: Code, title: &'static str, seconds: u64) -> Self {
-        let way_out = Cow::Borrowed("Wait as long as `retry-after` says, then send it again.");
-        let retry_after_seconds = Some(seconds.max(1));
-        let title = Cow::Borrowed(title);
-        Self::Refused(Box::new(Refusal { status: status(code), code, title, way_out, retry_after_seconds }))
+        let mut failure = Self::new(code, title).or("Wait as long as `retry-after` says, then send it again.");
+        if let Self::Refused(refusal) = &mut failure {
+            refusal.retry_after_seconds = Some(seconds.max(1));
+        }
+        failure
     }
 }
 

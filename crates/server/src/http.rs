@@ -50,7 +50,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handoffs::claim))
         .layer(middleware::from_fn(guard::time_limit));
     // A pack may take as long as its bytes keep coming.
-    quick.routes(routes!(packs::put)).routes(routes!(packs::get))
+    quick.routes(routes!(packs::put, packs::patch, packs::head)).routes(routes!(packs::get))
 }
 
 /// The OpenAPI document.

@@ -62,6 +62,7 @@ pub async fn serve(
     let attendant = Attendant { router, transport, bounds: app.settings.connections, shutdown };
     connections::serve(listener, attendant, app.settings.drain).await;
     sweeping.await.context("the sweep stopped")?;
+    app.packs.settled().await;
     app.db.close().await;
     Ok(())
 }

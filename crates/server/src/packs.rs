@@ -3,23 +3,29 @@
 //! An object's name is derived from owner, id and hash, so two uploads under one id never touch each other's bytes, and
 //! an upload that is repeated after a crash lands on the same name.
 
+mod partials;
+mod receiving;
+
 use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
-use futures::{Stream, TryStreamExt as _};
+use futures::Stream;
+use segue_domain::{PackId, Timestamp, UserId};
 use segue_signed::{lv::lv_cat, sha256};
-use sha2::{Digest as _, Sha256};
 use tokio::{
     fs::{File, OpenOptions},
     io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _},
 };
-use tokio_util::io::ReaderStream;
+use tokio_util::{io::ReaderStream, task::TaskTracker};
+
+pub use partials::Hold;
+use partials::Partials;
+pub use receiving::{Bounds, Stopped, UploadError};
 
 use crate::store::packs::Pack;
 
@@ -29,11 +35,15 @@ const READ_BYTES: usize = 256 * 1024;
 /// What is about to be done to the storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
+    /// A file is made or opened for an upload.
+    Create,
     /// Bytes of an upload are written.
     Write,
     /// An upload is made durable.
     Sync,
-    /// A stored pack is opened.
+    /// An upload gets its lasting name.
+    Rename,
+    /// A stored pack, or an upload that is taken up again, is opened.
     Read,
     /// A stored pack is deleted.
     Delete,
@@ -48,6 +58,8 @@ pub type Watch = Arc<dyn Fn(Step) -> io::Result<()> + Send + Sync>;
 #[derive(Clone)]
 pub struct Packs {
     folder: PathBuf,
+    partials: Arc<Partials>,
+    receiving: TaskTracker,
     watch: Option<Watch>,
 }
 
@@ -66,43 +78,48 @@ impl Drop for Aside {
     }
 }
 
-/// An upload that lies aside until [`Packs::keep`] makes it last.
-#[derive(Debug)]
+/// An upload that is complete, and lies aside until [`Packs::keep`] makes it last.
 pub struct Upload {
-    file: Aside,
+    file: Source,
     /// SHA-256 of what was read.
     pub sha256: [u8; 32],
     /// Bytes read.
     pub len: u64,
 }
 
-/// Why an upload was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum UploadError {
-    /// The body ended early, or was cut.
-    #[error("the body was cut")]
-    Cut(#[source] axum::Error),
-    /// No bytes came for too long.
-    #[error("the body stalled")]
-    Stalled,
-    /// More bytes came than were announced.
-    #[error("the body is longer than announced")]
-    TooLong,
-    /// The storage failed.
-    #[error("the storage failed")]
-    Storage(#[from] io::Error),
+/// Where an upload lies.
+enum Source {
+    /// It came in one piece.
+    Aside(Aside),
+    /// It may have come in several.
+    Held(Hold),
+}
+
+impl Upload {
+    /// Whether its bytes are counted as those of an upload that has not ended.
+    pub fn is_counted(&self) -> bool {
+        matches!(self.file, Source::Held(_))
+    }
+
+    /// Drops it for good; else what came in several pieces waits to be completed again.
+    pub fn discard(mut self) -> io::Result<()> {
+        match &mut self.file {
+            Source::Aside(_) => Ok(()),
+            Source::Held(hold) => hold.discard(),
+        }
+    }
 }
 
 impl Packs {
-    /// The packs in `folder`, which is made when it is missing. Uploads that a stop left aside are deleted.
+    /// The packs in `folder`, which is made when it is missing. Uploads that have not ended wait for their rest.
     pub fn open(folder: &Path) -> io::Result<Self> {
-        let packs = Self { folder: folder.to_owned(), watch: None };
-        let aside = packs.aside();
+        let aside = folder.join("aside");
         if aside.exists() {
             std::fs::remove_dir_all(&aside)?;
         }
         private_folder(&aside)?;
-        Ok(packs)
+        let partials = Arc::new(Partials::open(partials::folder(folder)?)?);
+        Ok(Self { folder: folder.to_owned(), partials, receiving: TaskTracker::new(), watch: None })
     }
 
     /// The same packs, watched.
@@ -111,56 +128,60 @@ impl Packs {
         Self { watch: Some(watch), ..self }
     }
 
-    /// Reads a body of at most `len_max` bytes into a file aside, none of them later than `idle` after the one before.
-    pub async fn receive<S>(&self, name: [u8; 16], body: S, len_max: u64, idle: Duration) -> Result<Upload, UploadError>
-    where
-        S: Stream<Item = Result<Bytes, axum::Error>> + Unpin,
-    {
+    /// Takes an upload, whether or not anything of it is there. `None` when another request took it over meanwhile.
+    pub async fn hold(&self, owner: UserId, id: PackId) -> Option<Hold> {
+        self.partials.hold((owner, id)).await
+    }
+
+    /// Bytes of a person's uploads that have not ended.
+    pub fn partial_bytes(&self, owner: UserId) -> u64 {
+        self.partials.bytes(owner)
+    }
+
+    /// Drops uploads that began before `before` and that nobody sends.
+    pub fn drop_partials(&self, before: Timestamp) -> io::Result<()> {
+        self.partials.drop_older(before)
+    }
+
+    /// Waits until nothing is received any more.
+    pub async fn settled(&self) {
+        self.receiving.close();
+        self.receiving.wait().await;
+    }
+
+    /// Writes a pack that is in memory aside.
+    pub async fn take(&self, name: [u8; 16], bytes: &[u8]) -> io::Result<Upload> {
         let (aside, mut file) = self.create_aside(name).await?;
-        let (sha256, len) = self.write(&mut file, body, len_max, idle).await?;
-        Ok(Upload { file: aside, sha256, len })
+        self.step(Step::Write)?;
+        file.write_all(bytes).await?;
+        self.step(Step::Sync)?;
+        file.flush().await?;
+        file.sync_all().await?;
+        Ok(Upload { file: Source::Aside(aside), sha256: sha256(bytes), len: bytes.len() as u64 })
     }
 
     async fn create_aside(&self, name: [u8; 16]) -> io::Result<(Aside, File)> {
+        self.step(Step::Create)?;
         let path = self.aside().join(HEXLOWER.encode(&name));
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).await?;
         Ok((Aside(path), file))
     }
 
-    async fn write<S>(
-        &self,
-        file: &mut File,
-        mut body: S,
-        len_max: u64,
-        idle: Duration,
-    ) -> Result<([u8; 32], u64), UploadError>
-    where
-        S: Stream<Item = Result<Bytes, axum::Error>> + Unpin,
-    {
-        let (mut hash, mut len) = (Sha256::new(), 0_u64);
-        loop {
-            let next = tokio::time::timeout(idle, body.try_next()).await.map_err(|_| UploadError::Stalled)?;
-            let Some(bytes) = next.map_err(UploadError::Cut)? else { break };
-            len += bytes.len() as u64;
-            if len > len_max {
-                return Err(UploadError::TooLong);
-            }
-            self.step(Step::Write)?;
-            hash.update(&bytes);
-            file.write_all(&bytes).await?;
-        }
-        self.step(Step::Sync)?;
-        file.flush().await?;
-        file.sync_all().await?;
-        Ok((hash.finalize().into(), len))
-    }
-
     /// Makes an upload last under the name of `pack`.
-    pub async fn keep(&self, upload: Upload, pack: &Pack) -> io::Result<()> {
+    pub async fn keep(&self, mut upload: Upload, pack: &Pack) -> io::Result<()> {
         let path = self.path(pack);
         let folder = self.shelf(pack);
-        private_folder(&folder)?;
-        tokio::fs::rename(&upload.file.0, &path).await?;
+        self.step(Step::Create)?;
+        let made = folder.clone();
+        tokio::task::spawn_blocking(move || private_folder(&made)).await??;
+        self.step(Step::Rename)?;
+        match &mut upload.file {
+            Source::Aside(aside) => tokio::fs::rename(&aside.0, &path).await?,
+            Source::Held(hold) => {
+                tokio::fs::rename(hold.file(), &path).await?;
+                hold.moved();
+            }
+        }
         self.step(Step::Sync)?;
         // The new names are durable only when their folders are.
         for folder in [folder.as_path(), &self.folder] {

@@ -36,6 +36,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 pub async fn once(app: &App) -> Result<(), Failure> {
     while transition::expire_due(app, ROUND).await? > 0 {}
     forget(app).await?;
+    drop_uploads(app).await?;
     collect(app).await?;
     app.rates.forget_idle();
     Ok(())
@@ -48,6 +49,14 @@ async fn forget(app: &App) -> Result<(), Failure> {
     // Kept a while after its end, so that a late create is told that it is late.
     reservations::delete_ended(&mut tx, now.plus_millis(-24 * HOUR_MS)).await?;
     Ok(tx.commit().await?)
+}
+
+/// Drops what came of uploads that were given up.
+async fn drop_uploads(app: &App) -> Result<(), Failure> {
+    let before = app.clock.now().plus_millis(-HOUR_MS * i64::from(limits::UNLISTED_PACK_HOURS));
+    let packs = app.packs.clone();
+    let dropped = tokio::task::spawn_blocking(move || packs.drop_partials(before)).await;
+    Ok(dropped.map_err(anyhow::Error::from)?.map_err(anyhow::Error::from)?)
 }
 
 /// Collects packs that no bundle lists: marked in one transaction, deleted after a grace time, forgotten at last.

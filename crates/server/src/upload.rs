@@ -2,15 +2,14 @@
 
 use axum::body::BodyDataStream;
 use data_encoding::HEXLOWER;
-use futures::stream;
 use segue_api::{Code, bundles};
-use segue_domain::PackId;
+use segue_domain::{PackId, limits::PACK_BYTES_MAX};
 
 use crate::{
     admission::Admitted,
     app::App,
     failure::Failure,
-    packs::{Upload, UploadError},
+    packs::{Bounds, Hold, Stopped, Upload, UploadError},
     principal::Principal,
     store::{
         Tx,
@@ -24,10 +23,12 @@ use crate::{
 pub(crate) struct Announced {
     /// Its id.
     pub(crate) id: PackId,
-    /// SHA-256 of the body.
-    pub sha256: [u8; 32],
-    /// Bytes of the body.
-    pub(crate) len: u64,
+    /// Where it goes on; without it, it begins anew.
+    pub(crate) offset: Option<u64>,
+    /// SHA-256 of the whole pack.
+    pub(crate) sha256: Option<[u8; 32]>,
+    /// Bytes of the whole pack.
+    pub(crate) len: Option<u64>,
 }
 
 /// What became of an upload.
@@ -39,7 +40,16 @@ pub(crate) enum Stored {
     Again(bundles::Pack),
 }
 
-/// Stores a pack that no bundle lists yet.
+/// How far an upload is.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// So many bytes came.
+    Partial(u64),
+    /// It is a pack.
+    Complete(Pack),
+}
+
+/// Stores a pack that no bundle lists yet, or what came of it.
 ///
 /// Ids are kept per owner, so an id that another person uses is as free as one that nobody uses.
 pub(crate) async fn store(
@@ -48,21 +58,64 @@ pub(crate) async fn store(
     announced: &Announced,
     body: BodyDataStream,
 ) -> Result<Stored, Failure> {
-    let upload = app.packs.receive(app.draw()?, body, announced.len, app.settings.body_idle).await?;
+    let mut hold = app.packs.hold(principal.user, announced.id).await.ok_or_else(taken_over)?;
+    match announced.offset {
+        None => hold.discard().map_err(storage)?,
+        Some(offset) => check_offset(app, principal, &hold, announced.id, offset).await?,
+    }
+    let bounds = Bounds {
+        len_max: announced.len.unwrap_or(PACK_BYTES_MAX),
+        room: room(app, principal).await?.saturating_add(hold.offset()),
+        idle: app.settings.body_idle,
+        now: app.clock.now(),
+    };
+    if announced.len.is_some_and(|len| len > bounds.room) {
+        return Err(full(app, principal));
+    }
+    let upload = app.packs.receive(hold, body, bounds).await.map_err(|stopped| refuse(app, principal, stopped))?;
     let pack = Pack { owner: principal.user, id: announced.id, sha256: upload.sha256, len: upload.len };
-    if upload.len != announced.len || upload.sha256 != announced.sha256 {
+    let differs = announced.len.is_some_and(|len| len != pack.len)
+        || announced.sha256.is_some_and(|sha256| sha256 != pack.sha256);
+    if differs || pack.len == 0 {
+        upload.discard().map_err(storage)?;
         return Err(garbled());
     }
     let stored = keep(app, principal, upload, &pack).await?;
     Ok(if stored { Stored::New(answer(&pack)) } else { Stored::Again(answer(&pack)) })
 }
 
+/// How far one's upload is. A request that still sends it is ended, so that the answer stays true.
+pub(crate) async fn progress(app: &App, principal: &Principal, id: PackId) -> Result<Progress, Failure> {
+    let hold = app.packs.hold(principal.user, id).await.ok_or_else(taken_over)?;
+    progress_of(app, principal, &hold, id).await?.ok_or_else(Failure::not_found)
+}
+
+async fn progress_of(app: &App, principal: &Principal, hold: &Hold, id: PackId) -> Result<Option<Progress>, Failure> {
+    if hold.offset() > 0 {
+        return Ok(Some(Progress::Partial(hold.offset())));
+    }
+    Ok(packs::find(&mut app.db.read().await?, principal.user, id).await?.map(Progress::Complete))
+}
+
+/// An upload goes on where it ended, and nowhere else.
+async fn check_offset(app: &App, principal: &Principal, hold: &Hold, id: PackId, offset: u64) -> Result<(), Failure> {
+    match progress_of(app, principal, hold, id).await? {
+        None => Err(Failure::not_found()),
+        Some(Progress::Partial(there)) if there == offset => Ok(()),
+        Some(Progress::Partial(there)) => Err(Failure::new(Code::Conflict, "The upload does not go on there.")
+            .or("Send the rest from `upload-offset` on.")
+            .at(there, false)),
+        Some(Progress::Complete(pack)) => {
+            Err(Failure::new(Code::Conflict, "The upload is complete.").at(pack.len, true))
+        }
+    }
+}
+
 /// Stores the packs that came inside a parcel, each exactly as an uploaded one.
 pub(crate) async fn inline(app: &App, principal: &Principal, admitted: &Admitted) -> Result<(), Failure> {
     for (pack, bytes) in &admitted.packs {
-        if !known(app, principal, pack).await? {
-            let body = stream::iter([Ok(bytes.clone())]);
-            let upload = app.packs.receive(app.draw()?, body, pack.len, app.settings.body_idle).await?;
+        if !known(app, principal, pack, pack.len).await? {
+            let upload = app.packs.take(app.draw()?, bytes).await.map_err(storage)?;
             keep(app, principal, upload, pack).await?;
         }
     }
@@ -71,10 +124,17 @@ pub(crate) async fn inline(app: &App, principal: &Principal, admitted: &Admitted
 
 /// Makes an upload last, then writes its row. False when the same pack was here already.
 async fn keep(app: &App, principal: &Principal, upload: Upload, pack: &Pack) -> Result<bool, Failure> {
-    if known(app, principal, pack).await? {
-        return Ok(false);
+    let more = if upload.is_counted() { 0 } else { pack.len };
+    match known(app, principal, pack, more).await {
+        Ok(false) => {}
+        // What has no place here is not waited for either.
+        answer @ (Ok(true) | Err(Failure::Refused(_))) => {
+            upload.discard().map_err(storage)?;
+            return answer.map(|_| false);
+        }
+        Err(failure) => return Err(failure),
     }
-    app.packs.keep(upload, pack).await.map_err(anyhow::Error::from)?;
+    app.packs.keep(upload, pack).await.map_err(storage)?;
     let mut tx = app.db.begin().await?;
     users::lock(&mut tx, principal.user).await?;
     if !packs::insert(&mut tx, pack, app.clock.now()).await? {
@@ -87,12 +147,11 @@ async fn keep(app: &App, principal: &Principal, upload: Upload, pack: &Pack) -> 
 }
 
 /// Whether the same pack is here already; refuses one that has no room, before it is kept.
-async fn known(app: &App, principal: &Principal, pack: &Pack) -> Result<bool, Failure> {
+async fn known(app: &App, principal: &Principal, pack: &Pack, more: u64) -> Result<bool, Failure> {
     let mut tx = app.db.read().await?;
     if packs::is_taken(&mut tx, pack.owner, pack.id).await? {
         return check_same(&mut tx, pack).await.map(|()| true);
     }
-    let more = i64::try_from(pack.len).unwrap_or(i64::MAX);
     check_room(app, &mut tx, principal, more).await.map(|()| false)
 }
 
@@ -104,19 +163,62 @@ async fn check_same(tx: &mut Tx<'_>, pack: &Pack) -> Result<(), Failure> {
 }
 
 /// Refuses when a person keeps more than their plan allows, `more` bytes included.
-pub(crate) async fn check_room(app: &App, tx: &mut Tx<'_>, principal: &Principal, more: i64) -> Result<(), Failure> {
-    let plan = app.plan(principal);
-    let used = users::storage_used(tx, principal.user).await?;
-    let max = i64::try_from(plan.storage_bytes_max()).unwrap_or(i64::MAX);
-    if used.saturating_add(more) <= max {
-        return Ok(());
+pub(crate) async fn check_room(app: &App, tx: &mut Tx<'_>, principal: &Principal, more: u64) -> Result<(), Failure> {
+    let used = used(app, tx, principal).await?;
+    if used.saturating_add(more) <= app.plan(principal).storage_bytes_max() {
+        Ok(())
+    } else {
+        Err(full(app, principal))
     }
-    Err(Failure::new(Code::StorageFull, format!("The plan {plan} keeps {max} bytes, and {used} are used."))
-        .or("Delete sessions that you no longer need: segue delete."))
+}
+
+/// Bytes that a person's plan has room for yet.
+async fn room(app: &App, principal: &Principal) -> Result<u64, Failure> {
+    let used = used(app, &mut app.db.read().await?, principal).await?;
+    Ok(app.plan(principal).storage_bytes_max().saturating_sub(used))
+}
+
+/// What a person keeps, with what came of uploads that have not ended.
+async fn used(app: &App, tx: &mut Tx<'_>, principal: &Principal) -> Result<u64, Failure> {
+    let stored = users::storage_used(tx, principal.user).await?;
+    Ok(u64::try_from(stored).unwrap_or_default().saturating_add(app.packs.partial_bytes(principal.user)))
+}
+
+fn full(app: &App, principal: &Principal) -> Failure {
+    let plan = app.plan(principal);
+    let max = plan.storage_bytes_max();
+    Failure::new(Code::StorageFull, format!("The plan {plan} keeps {max} bytes, and they are used up."))
+        .or("Delete sessions that you no longer need: segue delete.")
 }
 
 fn garbled() -> Failure {
-    Failure::invalid("The body is not what its length and hash announce.").or("Send it again.")
+    Failure::invalid("The body is not what its length and hash announce, or empty.").or("Send it again.")
+}
+
+fn taken_over() -> Failure {
+    Failure::new(Code::Conflict, "Another request took this upload over.")
+}
+
+/// The storage failed: that its disk is full is something to be told.
+fn storage(error: std::io::Error) -> Failure {
+    if matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) {
+        tracing::error!(%error, "the disk is full");
+        return Failure::disk_full();
+    }
+    Failure::Internal(anyhow::Error::new(error).context("the storage refused"))
+}
+
+fn refuse(app: &App, principal: &Principal, stopped: Stopped) -> Failure {
+    let failure = match stopped.error {
+        UploadError::Cut(_) => Failure::invalid("The body was cut.").or("Send the rest from `upload-offset` on."),
+        UploadError::Stalled => Failure::later(Code::Unavailable, "No bytes came for too long.", 1),
+        UploadError::TakenOver => taken_over(),
+        UploadError::TooLong => Failure::too_large(PACK_BYTES_MAX),
+        UploadError::NoRoom => full(app, principal),
+        UploadError::TooMany => Failure::later(Code::RateLimited, "Too many uploads at once.", 1),
+        UploadError::Storage(error) => storage(error),
+    };
+    if stopped.offset > 0 { failure.at(stopped.offset, false) } else { failure }
 }
 
 fn answer(pack: &Pack) -> bundles::Pack {
@@ -124,15 +226,5 @@ fn answer(pack: &Pack) -> bundles::Pack {
         pack_id: pack.id.to_string(),
         len: i64::try_from(pack.len).unwrap_or(i64::MAX),
         sha256: HEXLOWER.encode(&pack.sha256),
-    }
-}
-
-impl From<UploadError> for Failure {
-    fn from(error: UploadError) -> Self {
-        match error {
-            UploadError::Cut(_) | UploadError::TooLong => garbled(),
-            UploadError::Stalled => Self::later(Code::Unavailable, "No bytes came for too long.", 1),
-            UploadError::Storage(error) => Self::Internal(anyhow::Error::new(error).context("the storage refused")),
-        }
     }
 }

@@ -9,11 +9,12 @@ use axum::{
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
 use data_encoding::HEXLOWER;
-use segue_api::{PACK_SHA256, bundles::Pack};
+use segue_api::{PACK_SHA256, UPLOAD_OFFSET, bundles::Pack};
 use segue_domain::{BundleId, PackId, limits::PACK_BYTES_MAX};
 
 use super::{
     ask::{Ask, Id, NoId},
+    problem::progress,
     range::{self, Span},
 };
 use crate::{
@@ -21,55 +22,128 @@ use crate::{
     failure::Failure,
     principal::Principal,
     store,
-    upload::{self, Announced, Stored},
+    upload::{self, Announced, Progress, Stored},
 };
 
 /// An upload before its body is read: headers are checked before the id, as bodies are.
-pub(super) struct Upload {
+struct Upload {
     principal: Principal,
     announced: Announced,
     body: BodyDataStream,
 }
 
-impl<S: Send + Sync> FromRequest<S> for Upload {
-    type Rejection = Failure;
+/// An upload from its first byte on.
+pub(super) struct Whole(Upload);
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+/// The rest of an upload.
+pub(super) struct Rest(Upload);
+
+impl Upload {
+    async fn read<S: Send + Sync>(request: Request, state: &S, rest: bool) -> Result<Self, Failure> {
         let (mut parts, body) = request.into_parts();
         Ask::<NoId>::from_request_parts(&mut parts, state).await?;
-        let (len, sha256) = (announced_len(&parts.headers)?, announced_hash(&parts.headers)?);
+        let offset = if rest { Some(offset(&parts.headers)?) } else { None };
+        let (len, sha256) = (announced_len(&parts.headers, offset)?, announced_hash(&parts.headers)?);
         let ask = Ask::<Id<PackId>>::from_request_parts(&mut parts, state).await?;
-        let announced = Announced { id: ask.ids.0, sha256, len };
+        let announced = Announced { id: ask.ids.0, offset, sha256, len };
         Ok(Self { principal: ask.principal, announced, body: body.into_data_stream() })
+    }
+
+    async fn store(self, app: &App) -> Result<(StatusCode, Json<Pack>), Failure> {
+        match upload::store(app, &self.principal, &self.announced, self.body).await? {
+            Stored::New(pack) => Ok((StatusCode::CREATED, Json(pack))),
+            Stored::Again(pack) => Ok((StatusCode::OK, Json(pack))),
+        }
     }
 }
 
-fn announced_len(headers: &HeaderMap) -> Result<u64, Failure> {
-    let len = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    match len {
-        Some(1..=PACK_BYTES_MAX) => Ok(len.unwrap_or_default()),
-        Some(0) | None => Err(Failure::invalid("A pack needs its content-length, at least 1.")),
+impl<S: Send + Sync> FromRequest<S> for Whole {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        Upload::read(request, state, false).await.map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Rest {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        Upload::read(request, state, true).await.map(Self)
+    }
+}
+
+fn offset(headers: &HeaderMap) -> Result<u64, Failure> {
+    let offset = headers.get(UPLOAD_OFFSET).and_then(|value| value.to_str().ok()?.parse().ok());
+    offset
+        .filter(|offset| *offset <= PACK_BYTES_MAX)
+        .ok_or_else(|| Failure::invalid(format!("{UPLOAD_OFFSET} says how many bytes were sent before.")))
+}
+
+/// Bytes of the whole pack; none when the client does not know them yet.
+fn announced_len(headers: &HeaderMap, offset: Option<u64>) -> Result<Option<u64>, Failure> {
+    let Some(value) = headers.get(header::CONTENT_LENGTH) else { return Ok(None) };
+    let len: Option<u64> = value.to_str().ok().and_then(|text| text.parse().ok());
+    match len.map(|len| len.saturating_add(offset.unwrap_or_default())) {
+        Some(0) | None => Err(Failure::invalid("A pack has at least one byte.")),
+        len @ Some(1..=PACK_BYTES_MAX) => Ok(len),
         Some(_) => Err(Failure::too_large(PACK_BYTES_MAX)),
     }
 }
 
-fn announced_hash(headers: &HeaderMap) -> Result<[u8; 32], Failure> {
-    let hash = headers.get(PACK_SHA256).and_then(|value| HEXLOWER.decode(value.as_bytes()).ok()?.try_into().ok());
-    hash.ok_or_else(|| Failure::invalid(format!("A pack needs {PACK_SHA256}: 64 lower-case hexadecimal digits.")))
+fn announced_hash(headers: &HeaderMap) -> Result<Option<[u8; 32]>, Failure> {
+    let Some(value) = headers.get(PACK_SHA256) else { return Ok(None) };
+    let hash = HEXLOWER.decode(value.as_bytes()).ok().and_then(|hash| hash.try_into().ok());
+    hash.map(Some).ok_or_else(|| Failure::invalid(format!("{PACK_SHA256} is 64 lower-case hexadecimal digits.")))
 }
 
-/// Stores a pack. Sending the same bytes again is fine; another person's id is as free as any.
+/// Stores a pack. Sending the same bytes again is fine; another person's id is as free as any. What came of a body that is
+/// cut waits a day for its rest.
 #[utoipa::path(
     put, path = "/api/v1/packs/{id}",
-    params(("id" = String, Path), ("x-segue-sha256" = String, Header), ("content-length" = u64, Header)),
+    params(("id" = String, Path), ("x-segue-sha256" = Option<String>, Header), ("content-length" = Option<u64>, Header)),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 201, body = Pack), (status = 200, body = Pack), Failure)
 )]
-pub(super) async fn put(State(app): State<Arc<App>>, upload: Upload) -> Result<(StatusCode, Json<Pack>), Failure> {
-    match upload::store(&app, &upload.principal, &upload.announced, upload.body).await? {
-        Stored::New(pack) => Ok((StatusCode::CREATED, Json(pack))),
-        Stored::Again(pack) => Ok((StatusCode::OK, Json(pack))),
+pub(super) async fn put(State(app): State<Arc<App>>, upload: Whole) -> Result<(StatusCode, Json<Pack>), Failure> {
+    upload.0.store(&app).await
+}
+
+/// Sends the rest of a pack.
+#[utoipa::path(
+    patch, path = "/api/v1/packs/{id}",
+    params(
+        ("id" = String, Path), ("upload-offset" = u64, Header), ("x-segue-sha256" = Option<String>, Header),
+        ("content-length" = Option<u64>, Header)
+    ),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 201, body = Pack), (status = 200, body = Pack), Failure)
+)]
+pub(super) async fn patch(State(app): State<Arc<App>>, upload: Rest) -> Result<(StatusCode, Json<Pack>), Failure> {
+    upload.0.store(&app).await
+}
+
+/// How far one's upload of a pack is. A request that still sends it is ended.
+#[utoipa::path(
+    head, path = "/api/v1/packs/{id}", params(("id" = String, Path)),
+    responses(
+        (status = 204, headers(("upload-offset" = u64), ("upload-complete" = String), ("x-segue-sha256" = Option<String>))),
+        Failure
+    )
+)]
+pub(super) async fn head(State(app): State<Arc<App>>, ask: Ask<Id<PackId>>) -> Result<Response<Body>, Failure> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    match upload::progress(&app, &ask.principal, ask.ids.0).await? {
+        Progress::Partial(offset) => progress(headers, offset, false),
+        Progress::Complete(pack) => {
+            progress(headers, pack.len, true);
+            let hash = HeaderValue::try_from(HEXLOWER.encode(&pack.sha256)).map_err(anyhow::Error::from)?;
+            headers.insert(PACK_SHA256, hash);
+        }
     }
+    Ok(response)
 }
 
 /// A pack of a bundle that one holds, whole or one range of it.

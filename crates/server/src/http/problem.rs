@@ -4,10 +4,10 @@ use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use axum::{
     body::Body,
-    http::{HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
 };
-use segue_api::{Code, Problem};
+use segue_api::{Code, Problem, UPLOAD_COMPLETE, UPLOAD_OFFSET};
 use utoipa::{
     IntoResponses,
     openapi::{Content, Ref, RefOr, ResponseBuilder, response::Response as Documented},
@@ -29,6 +29,9 @@ impl IntoResponse for Failure {
                 if let Some(seconds) = refusal.retry_after_seconds {
                     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
                 }
+                if let Some((offset, complete)) = refusal.upload {
+                    progress(response.headers_mut(), offset, complete);
+                }
                 if refusal.code == Code::NotSignedIn {
                     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 }
@@ -41,6 +44,12 @@ impl IntoResponse for Failure {
             }
         }
     }
+}
+
+/// Says how far an upload is.
+pub(super) fn progress(headers: &mut HeaderMap, offset: u64, complete: bool) {
+    headers.insert(UPLOAD_OFFSET, offset.into());
+    headers.insert(UPLOAD_COMPLETE, HeaderValue::from_static(if complete { "?1" } else { "?0" }));
 }
 
 /// A problem document as a response.

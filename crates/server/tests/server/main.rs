@@ -23,3 +23,4 @@ mod path;
 mod process;
 mod schema;
 mod snapshots;
+mod uploads;

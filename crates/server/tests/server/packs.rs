@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use data_encoding::HEXLOWER;
 use reqwest::Method;
-use segue_api::{PACK_SHA256, bundles::Pack};
+use segue_api::bundles::Pack;
 use segue_server::{store, sweep};
 
 use crate::harness::{
@@ -128,16 +128,5 @@ on_both! {
         let answer = ann.post("/api/v1/bundles", &draft.body(&draft.sign(&ann))).await;
         assert_eq!(answer.refused(), (403, "storage_full".to_owned()));
         assert_eq!(server.count("SELECT COUNT(*) FROM sessions").await, 0);
-    }
-
-    async fn an_upload_says_its_length_and_hash_first(server: TestServer) {
-        let ann = server.owner().await;
-        let put = || ann.request(Method::PUT, "/api/v1/packs/pck_00000000000000000000000000");
-        assert_eq!(Answer::of(put().body(vec![1; 10])).await.refused(), (422, "invalid".to_owned()));
-        let hash = HEXLOWER.encode(&[0; 32]);
-        let chunked = reqwest::Body::wrap_stream(futures::stream::iter([Ok::<_, std::io::Error>(vec![1_u8; 10])]));
-        let answer = Answer::of(put().header(PACK_SHA256, &hash).body(chunked)).await;
-        assert_eq!(answer.refused(), (422, "invalid".to_owned()));
-        assert_eq!(Answer::of(put().header(PACK_SHA256, &hash)).await.refused(), (422, "invalid".to_owned()));
     }
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use data_encoding::BASE64URL_NOPAD;
+use futures::SinkExt as _;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -100,6 +101,36 @@ async fn what_was_acknowledged_survives_a_kill() {
     assert_eq!((code, rest.as_str()), (Some(0), ""), "one line and a clean end");
     assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{log}");
     assert!(!log.contains(token) && !log.contains(&ann.token));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_goes_on_after_a_kill() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let program = Program::start(&mut Program::command(&data));
+    let token = program.ready["owner_link"].as_str().unwrap().rsplit_once('.').unwrap().1.to_owned();
+    let ann = Person::join(program.url(), &BASE64URL_NOPAD.decode(token.as_bytes()).unwrap(), "ann@example.com").await;
+    let pack = TestPack::new(3_000_000);
+    let (mut sender, body) = futures::channel::mpsc::channel(1);
+    let request = ann.request(reqwest::Method::PUT, &format!("/api/v1/packs/{}", pack.id()));
+    let sending = tokio::spawn(request.body(reqwest::Body::wrap_stream(body)).send());
+    sender.send(Ok::<_, std::io::Error>(pack.bytes[..2_500_000].to_vec())).await.unwrap();
+    let came = || {
+        let files = std::fs::read_dir(data.join("packs/partial")).unwrap();
+        files.map(|file| file.unwrap().metadata().unwrap().len()).sum::<u64>()
+    };
+    while came() < 2_000_000 {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    assert_eq!(program.end("KILL").0, None);
+    assert!(sending.await.unwrap().is_err());
+
+    let program = Program::start(&mut Program::command(&data));
+    let ann = ann.at(program.url());
+    let (offset, complete) = ann.progress(&pack).await.unwrap();
+    assert!((2_000_000..=2_500_000).contains(&offset) && !complete);
+    let stored: segue_api::bundles::Pack = ann.send_rest(&pack, usize::try_from(offset).unwrap()).await.ok();
+    assert_eq!(stored.sha256, data_encoding::HEXLOWER.encode(&pack.entry.sha256));
 }
 
 #[tokio::test(flavor = "multi_thread")]

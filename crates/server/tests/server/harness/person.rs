@@ -4,7 +4,7 @@ use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use ed25519_dalek::{Signer as _, SigningKey};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use segue_api::{
-    IDEMPOTENCY_KEY, PACK_SHA256, Problem,
+    IDEMPOTENCY_KEY, PACK_SHA256, Problem, UPLOAD_COMPLETE, UPLOAD_OFFSET,
     account::{Account, Invitation, Join, OpenInvite},
     bundles::Pushed,
     handoffs::{Claim, Handoff, Reservation, Reserve},
@@ -60,6 +60,13 @@ impl Answer {
     pub(crate) fn ok<T: DeserializeOwned>(&self) -> T {
         assert!(self.status.is_success(), "{}: {}", self.status, String::from_utf8_lossy(&self.body));
         serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// How far the upload is, as the headers say.
+    #[track_caller]
+    pub(crate) fn progress(&self) -> (u64, bool) {
+        let offset = self.headers[UPLOAD_OFFSET].to_str().unwrap().parse().unwrap();
+        (offset, self.headers[UPLOAD_COMPLETE] == "?1")
     }
 
     /// Status and stable word of a refusal.
@@ -184,6 +191,22 @@ impl Person {
         let request = self.request(Method::PUT, &format!("/api/v1/packs/{}", pack.id()));
         let request = request.header(PACK_SHA256, HEXLOWER.encode(&pack.entry.sha256));
         Answer::of(request.body(pack.bytes.clone())).await
+    }
+
+    /// Sends an upload from `offset` on.
+    pub(crate) async fn send_rest(&self, pack: &TestPack, offset: usize) -> Answer {
+        let request = self.request(Method::PATCH, &format!("/api/v1/packs/{}", pack.id()));
+        Answer::of(request.header(UPLOAD_OFFSET, offset).body(pack.bytes[offset..].to_vec())).await
+    }
+
+    /// How many bytes of an upload are there, and whether they are all; none when nothing is known of it.
+    pub(crate) async fn progress(&self, pack: &TestPack) -> Option<(u64, bool)> {
+        let answer = Answer::of(self.request(Method::HEAD, &format!("/api/v1/packs/{}", pack.id()))).await;
+        if answer.status == StatusCode::NOT_FOUND {
+            return None;
+        }
+        assert_eq!(answer.status, StatusCode::NO_CONTENT);
+        Some(answer.progress())
     }
 
     /// Pushes a new session of one pack.

@@ -1,0 +1,240 @@
+//! Uploads that have not ended: what came of each lies aside under its owner and id until the rest comes, over restarts.
+//!
+//! One request at a time writes to an upload. Who comes later takes it over: the one before is told to stop, as its client
+//! has most likely gone. Files are named `OWNER.PACK.BEGUN`, so that the folder alone says everything.
+
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use segue_domain::{
+    PackId, Timestamp, UserId,
+    limits::{PARTIAL_BYTES_MAX, PARTIAL_PACKS_MAX},
+};
+use sha2::Sha256;
+use tokio::sync::OwnedMutexGuard;
+use tokio_util::sync::CancellationToken;
+
+/// Whose upload, and of which pack.
+pub(super) type Key = (UserId, PackId);
+
+/// All uploads that have not ended.
+pub(super) struct Partials {
+    folder: PathBuf,
+    people: Mutex<HashMap<UserId, HashMap<PackId, Known>>>,
+}
+
+/// An upload as everybody knows it.
+struct Known {
+    partial: Arc<tokio::sync::Mutex<Partial>>,
+    len: Arc<AtomicU64>,
+    holder: CancellationToken,
+}
+
+/// An upload as its holder knows it.
+#[derive(Default)]
+pub(super) struct Partial {
+    /// When it began; `None` when nothing of it is there.
+    pub(super) begun: Option<Timestamp>,
+    /// The hash so far; `None` when the server has started since.
+    pub(super) hash: Option<Sha256>,
+}
+
+/// The one right to write to an upload. Dropped, it leaves what came for the next.
+pub struct Hold {
+    partials: Arc<Partials>,
+    pub(super) key: Key,
+    pub(super) partial: OwnedMutexGuard<Partial>,
+    pub(super) len: Arc<AtomicU64>,
+    /// Cancelled when somebody else takes over.
+    pub(super) told_to_stop: CancellationToken,
+}
+
+impl Partials {
+    /// The uploads in `folder`; what is none of ours there is deleted.
+    pub(super) fn open(folder: PathBuf) -> io::Result<Self> {
+        let mut people: HashMap<UserId, HashMap<PackId, Known>> = HashMap::new();
+        for entry in std::fs::read_dir(&folder)? {
+            let (entry, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+            let len = std::fs::metadata(&entry)?.len();
+            let Some(((owner, id), begun)) = name.to_str().and_then(read_name).filter(|_| len > 0) else {
+                std::fs::remove_file(&entry)?;
+                continue;
+            };
+            let partial = Partial { begun: Some(begun), hash: None };
+            let known = Known {
+                partial: Arc::new(tokio::sync::Mutex::new(partial)),
+                len: Arc::new(AtomicU64::new(len)),
+                holder: CancellationToken::new(),
+            };
+            people.entry(owner).or_default().insert(id, known);
+        }
+        Ok(Self { folder, people: Mutex::new(people) })
+    }
+
+    /// Takes an upload, whether or not anything of it is there. `None` when somebody else took it over while waiting.
+    pub(super) async fn hold(self: &Arc<Self>, key: Key) -> Option<Hold> {
+        let told_to_stop = CancellationToken::new();
+        let (partial, len) = {
+            let mut people = self.people();
+            let known = people.entry(key.0).or_default().entry(key.1).or_insert_with(|| Known {
+                partial: Arc::default(),
+                len: Arc::default(),
+                holder: CancellationToken::new(),
+            });
+            std::mem::replace(&mut known.holder, told_to_stop.clone()).cancel();
+            (Arc::clone(&known.partial), Arc::clone(&known.len))
+        };
+        let partial = partial.lock_owned().await;
+        let hold = Hold { partials: Arc::clone(self), key, partial, len, told_to_stop };
+        if hold.told_to_stop.is_cancelled() { None } else { Some(hold) }
+    }
+
+    /// Bytes of a person's uploads.
+    pub(crate) fn bytes(&self, owner: UserId) -> u64 {
+        self.people().get(&owner).map_or(0, total)
+    }
+
+    /// Drops uploads that began before `before` and that nobody sends.
+    pub(super) fn drop_older(&self, before: Timestamp) -> io::Result<()> {
+        let mut people = self.people();
+        for (owner, uploads) in people.iter_mut() {
+            for (id, known) in uploads.iter() {
+                let Ok(mut partial) = known.partial.try_lock() else { continue };
+                if partial.begun.is_some_and(|begun| begun < before) {
+                    self.remove((*owner, *id), &mut partial, &known.len)?;
+                }
+            }
+            uploads.retain(|_, known| known.is_used());
+        }
+        people.retain(|_, uploads| !uploads.is_empty());
+        Ok(())
+    }
+
+    /// Drops a person's oldest uploads that nobody sends, until `more` uploads and `bytes` fit. False when they do not.
+    fn make_room(&self, owner: UserId, more: usize, bytes: u64) -> io::Result<bool> {
+        let mut people = self.people();
+        let Some(uploads) = people.get_mut(&owner) else { return Ok(true) };
+        loop {
+            let there = uploads.values().filter(|known| known.len.load(Ordering::SeqCst) > 0).count();
+            if there + more <= PARTIAL_PACKS_MAX && total(uploads) + bytes <= PARTIAL_BYTES_MAX {
+                return Ok(true);
+            }
+            let idle = uploads.iter().filter_map(|(id, known)| {
+                let partial = Arc::clone(&known.partial).try_lock_owned().ok()?;
+                partial.begun.map(|begun| (begun, *id, partial))
+            });
+            let Some((_, id, mut partial)) = idle.min_by_key(|(begun, id, _)| (*begun, *id)) else { return Ok(false) };
+            self.remove((owner, id), &mut partial, &uploads[&id].len)?;
+        }
+    }
+
+    fn remove(&self, key: Key, partial: &mut Partial, len: &AtomicU64) -> io::Result<()> {
+        if let Some(begun) = partial.begun {
+            match std::fs::remove_file(self.path(key, begun)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        *partial = Partial::default();
+        len.store(0, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn path(&self, (owner, id): Key, begun: Timestamp) -> PathBuf {
+        self.folder.join(format!("{owner}.{id}.{}", begun.as_millis()))
+    }
+
+    fn people(&self) -> MutexGuard<'_, HashMap<UserId, HashMap<PackId, Known>>> {
+        self.people.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// Whether anything is there, or anybody holds or waits for it: those have the other counts.
+    fn is_used(&self) -> bool {
+        self.len.load(Ordering::SeqCst) > 0 || Arc::strong_count(&self.partial) > 1
+    }
+}
+
+impl Hold {
+    /// Bytes that are there.
+    pub(crate) fn offset(&self) -> u64 {
+        self.len.load(Ordering::SeqCst)
+    }
+
+    /// Forgets what is there.
+    pub(crate) fn discard(&mut self) -> io::Result<()> {
+        self.partials.remove(self.key, &mut self.partial, &self.len)
+    }
+
+    /// Begins it, when nothing is there.
+    pub(super) fn begin(&mut self, now: Timestamp) {
+        self.partial.begun.get_or_insert(now);
+    }
+
+    /// Where it lies, once it has begun.
+    pub(super) fn file(&self) -> PathBuf {
+        self.partials.path(self.key, self.partial.begun.unwrap_or_default())
+    }
+
+    /// Whether a person may begin one more upload.
+    pub(super) fn may_begin(&self) -> io::Result<bool> {
+        self.partials.make_room(self.key.0, 1, 0)
+    }
+
+    /// Whether a person's uploads may grow by so many bytes.
+    pub(super) fn may_grow(&self, bytes: u64) -> io::Result<bool> {
+        self.partials.make_room(self.key.0, 0, bytes)
+    }
+
+    /// What is there was moved to where packs lie.
+    pub(super) fn moved(&mut self) {
+        *self.partial = Partial::default();
+        self.len.store(0, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if self.offset() == 0
+            && let Err(error) = self.discard()
+        {
+            tracing::warn!(%error, "an upload of which nothing came stays until the next start");
+        }
+        let mut people = self.partials.people();
+        let Some(uploads) = people.get_mut(&self.key.0) else { return };
+        // The map's count and this one: nobody waits for what is not there.
+        let unused = |known: &Known| self.offset() == 0 && Arc::strong_count(&known.partial) == 2;
+        if uploads.get(&self.key.1).is_some_and(unused) {
+            uploads.remove(&self.key.1);
+        }
+        if uploads.is_empty() {
+            people.remove(&self.key.0);
+        }
+    }
+}
+
+fn total(uploads: &HashMap<PackId, Known>) -> u64 {
+    uploads.values().map(|known| known.len.load(Ordering::SeqCst)).sum()
+}
+
+fn read_name(name: &str) -> Option<(Key, Timestamp)> {
+    let mut parts = name.split('.');
+    let (owner, id, begun) = (parts.next()?, parts.next()?, parts.next()?);
+    let key = (owner.parse().ok()?, id.parse().ok()?);
+    parts.next().is_none().then_some((key, Timestamp::from_millis(begun.parse().ok()?)))
+}
+
+/// Makes the folder where uploads lie.
+pub(super) fn folder(packs: &Path) -> io::Result<PathBuf> {
+    let folder = packs.join("partial");
+    super::private_folder(&folder)?;
+    Ok(folder)
+}
