@@ -18,8 +18,9 @@ mod test_runs;
 mod torn;
 pub mod view;
 
-use std::io;
 use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 
 pub use claude_code::ClaudeCode;
 pub use error::{CaptureError, DiscoverError, InstallError};
@@ -27,6 +28,7 @@ pub use lines::MAX_LINE;
 pub use session::{Counts, Dropped, HEADER_VERSION, Header, Tool};
 pub use summary::{MAX_SUMMARY, Summary};
 pub use torn::{Damage, MAX_QUARANTINED, Quarantined, TornReport};
+pub use view::ViewSink;
 
 /// All formats.
 pub const ALL: &[&dyn Format] = &[&ClaudeCode];
@@ -83,7 +85,13 @@ pub struct Captured {
     pub skipped: Vec<Skipped>,
     /// What is damaged in the transcript.
     pub torn: TornReport,
+    /// From where the next capture may go on; `None` where the session has to be read whole then.
+    pub checkpoint: Option<Checkpoint>,
 }
+
+/// Where a capture ended: text for [`Format::capture_more`] and nobody else. Some kilobytes, however long the session is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint(pub(crate) String);
 
 /// A native file to put into a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,7 +180,18 @@ pub trait Format: Sync {
     fn find_beginning(&self, env: &Env, beginning: &str) -> Result<Vec<Found>, DiscoverError>;
 
     /// Takes a session: says which native files to put into the bundle, and writes its view.
-    fn capture(&self, env: &Env, found: &Found, view: &mut dyn io::Write) -> Result<Captured, CaptureError>;
+    fn capture(&self, env: &Env, found: &Found, view: &mut dyn ViewSink) -> Result<Captured, CaptureError>;
+
+    /// Takes a session that grew since `since` at a cost that does not depend on its length, and writes to `view` what
+    /// its view grew by. Trusts that what was read then is unchanged (SPEC F1). `None` when it did more than grow, as far
+    /// as that can be seen: then what was written to `view` counts for nothing, and [`Format::capture`] is called for.
+    fn capture_more(
+        &self,
+        env: &Env,
+        found: &Found,
+        since: &Checkpoint,
+        view: &mut dyn ViewSink,
+    ) -> Result<Option<Captured>, CaptureError>;
 
     /// Installs a session. `native_dir` holds what the bundle has below `native/`; `cwd` is the directory that it will
     /// be resumed in; `fresh_id` is a new UUID (lower case), taken if the session's own id is taken here.

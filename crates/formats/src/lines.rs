@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead};
 
+use memchr::memchr;
+
 /// The longest line read, in bytes (64 MiB). A line holds at most one message; the largest seen in the wild are images
 /// of a few MiB. A longer line is skipped, not held.
 pub const MAX_LINE: usize = 64 * 1024 * 1024;
@@ -35,6 +37,16 @@ impl<R: BufRead> Lines<R> {
         Self { reader, limit, buffer: Vec::new(), offset: 0, number: 0 }
     }
 
+    /// As [`Lines::new`], of a reader that begins at `offset` of its file, behind `number` lines.
+    pub(crate) fn behind(reader: R, limit: usize, offset: u64, number: u64) -> Self {
+        Self { reader, limit, buffer: Vec::new(), offset, number }
+    }
+
+    /// How many lines and bytes were read, what was before included.
+    pub(crate) fn position(&self) -> (u64, u64) {
+        (self.number, self.offset)
+    }
+
     /// The next line, or `None` at the end of the file.
     pub(crate) fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
         self.buffer.clear();
@@ -45,7 +57,7 @@ impl<R: BufRead> Lines<R> {
             if chunk.is_empty() {
                 break;
             }
-            let feed = chunk.iter().position(|byte| *byte == b'\n');
+            let feed = memchr(b'\n', chunk);
             let body = &chunk[..feed.unwrap_or(chunk.len())];
             if too_long || self.buffer.len() + body.len() > self.limit {
                 too_long = true;

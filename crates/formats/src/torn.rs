@@ -112,6 +112,17 @@ impl Split {
     }
 }
 
+/// The line without what surrounds an object, which is one only if [`is_object`] and a reader say so.
+pub(crate) fn whole(line: &[u8]) -> Range<usize> {
+    trim(line, 0..line.len())
+}
+
+/// Whether bytes that a JSON reader took are an object of UTF-8 text: readers take other values too, and look at the
+/// encoding only of what they keep.
+pub(crate) fn is_object(json: &[u8]) -> bool {
+    json.first() == Some(&b'{') && std::str::from_utf8(json).is_ok()
+}
+
 /// Splits one line. `is_record` says whether a JSON object is a record of the tool, and not a part of one.
 pub(crate) fn split_line(bytes: &[u8], is_record: fn(&[u8]) -> bool) -> Split {
     let all = trim(bytes, 0..bytes.len());

@@ -31,6 +31,14 @@ pub(super) fn live_chain(index: &Index) -> Vec<usize> {
     with_parallel_lines(index, &path)
 }
 
+/// Whether the lines that a compaction preserved are in the chain: until all of them, the line they follow and a first one
+/// behind that are there, the chain may still change before its end.
+pub(super) fn is_settled(index: &Index, chain: &[usize]) -> bool {
+    let Some(preserved) = &index.preserved else { return true };
+    let last = preserved_positions(index, &preserved.lines).and_then(|lines| lines.last().copied());
+    last.is_some_and(|last| chain.contains(&last))
+}
+
 /// Who follows whom, compaction applied.
 struct Links<'a> {
     index: &'a Index,

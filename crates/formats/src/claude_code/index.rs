@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::record::{Block, Content, NativeMessage, Record};
@@ -12,8 +12,21 @@ use super::record::{Block, Content, NativeMessage, Record};
 pub(super) const MAX_ENTRIES: usize = 2_000_000;
 
 /// A name within the session, as the first half of its SHA-256: short, and not to be made to collide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "u128", into = "u128")]
 pub(super) struct Key([u8; 16]);
+
+impl From<u128> for Key {
+    fn from(number: u128) -> Self {
+        Self(number.to_be_bytes())
+    }
+}
+
+impl From<Key> for u128 {
+    fn from(key: Key) -> Self {
+        Self::from_be_bytes(key.0)
+    }
+}
 
 impl Key {
     pub(super) fn new(name: &str) -> Self {
@@ -25,7 +38,7 @@ impl Key {
 }
 
 /// What a line is to the chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Kind {
     Assistant,
     /// A user line that answers tool calls.
@@ -38,7 +51,7 @@ pub(super) enum Kind {
 }
 
 /// A line of the conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) key: Key,
     pub(super) parent: Option<Key>,
@@ -50,6 +63,13 @@ pub(super) struct Entry {
     /// Where the record stands in the file.
     pub(super) offset: u64,
     pub(super) len: usize,
+}
+
+impl Entry {
+    /// Whether it is a message, and no line between messages.
+    pub(super) fn is_message(&self) -> bool {
+        matches!(self.kind, Kind::Assistant | Kind::Result | Kind::Prompt)
+    }
 }
 
 /// What a compaction kept, in order, and the line it follows.
@@ -127,9 +147,7 @@ fn kind_of(record: &Record<'_>, message: Option<&NativeMessage<'_>>) -> Kind {
     match (record.kind.as_str(), record.subtype.as_deref()) {
         ("assistant", _) => Kind::Assistant,
         ("system", Some("compact_boundary")) => Kind::Boundary,
-        ("user", _) if message.and_then(NativeMessage::content).is_some_and(|content| has_result(&content)) => {
-            Kind::Result
-        }
+        ("user", _) if message.and_then(|message| message.content.as_ref()).is_some_and(has_result) => Kind::Result,
         ("user", _) => Kind::Prompt,
         _ => Kind::Other,
     }

@@ -1,7 +1,9 @@
 //! Lines of the live chain as neutral messages.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -23,7 +25,7 @@ const LOCAL_MARKS: [&str; 5] = [
 const SYNTHETIC: &str = "<synthetic>";
 
 /// Turns lines, given in the order of the chain, into messages; counts them on the way.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(super) struct Converter {
     /// Calls that wait for their result.
     open: HashSet<Key>,
@@ -33,13 +35,13 @@ pub(super) struct Converter {
 
 impl Converter {
     /// The message of a line, or `None` if the line has no place in the view.
-    pub(super) fn convert(&mut self, record: &Record<'_>) -> Option<Message> {
+    pub(super) fn convert(&mut self, record: &Record<'_>, message: Option<&NativeMessage<'_>>) -> Option<Message> {
         if record.is_meta == Some(true) {
             return None;
         }
         let (role, parts) = match record.kind.as_str() {
-            "user" => self.convert_user(record)?,
-            "assistant" => (Role::Assistant, self.convert_assistant(&record.native_message()?, record)),
+            "user" => self.convert_user(record, message?)?,
+            "assistant" => (Role::Assistant, self.convert_assistant(message?, record)),
             // The tool sends the output of local commands as words of the user.
             "system" if record.subtype.as_deref() == Some("local_command") => {
                 (Role::User, vec![Part::notice(record.words()?)])
@@ -54,30 +56,34 @@ impl Converter {
         Some(Message { v: VIEW_VERSION, id, at: record.at().unwrap_or(0), role, parts })
     }
 
-    /// Call when the chain has ended.
-    pub(super) fn finish(mut self) -> (Counts, Dropped) {
-        self.dropped.unanswered_calls = self.open.len() as u64;
-        (self.counts, self.dropped)
+    /// Calls that wait for their result.
+    pub(super) fn waiting(&self) -> usize {
+        self.open.len()
     }
 
-    fn convert_user(&mut self, record: &Record<'_>) -> Option<(Role, Vec<Part>)> {
+    /// What there is so far, as if the chain ended here.
+    pub(super) fn finish(&self) -> (Counts, Dropped) {
+        (self.counts, Dropped { unanswered_calls: self.open.len() as u64, ..self.dropped })
+    }
+
+    fn convert_user(&mut self, record: &Record<'_>, message: &NativeMessage<'_>) -> Option<(Role, Vec<Part>)> {
         let summary = record.is_compact_summary == Some(true);
-        let words = |text: String| {
+        let words = |text: &String| {
             let own = summary || LOCAL_MARKS.iter().any(|mark| text.trim_start().starts_with(mark));
-            if own { Part::notice(text) } else { Part::text(text) }
+            if own { Part::notice(text.clone()) } else { Part::text(text.clone()) }
         };
-        match record.native_message()?.content()? {
+        match message.content.as_ref()? {
             Content::Words(text) => Some((Role::User, vec![words(text)])),
             Content::Blocks(blocks) => {
                 let (mut role, mut parts) = (Role::User, Vec::new());
                 for block in blocks {
                     match block.kind.as_str() {
-                        "text" => parts.extend(block.text.map(&words)),
+                        "text" => parts.extend(block.text.as_ref().map(&words)),
                         "tool_result" => {
                             role = Role::Tool;
-                            self.convert_result(&block, &mut parts);
+                            self.convert_result(block, &mut parts);
                         }
-                        _ => parts.extend(attached(&block)),
+                        _ => parts.extend(attached(block)),
                     }
                 }
                 Some((role, parts))
@@ -88,24 +94,26 @@ impl Converter {
     /// A result is kept if its call came before and has no result yet; the tool drops any other.
     fn convert_result(&mut self, block: &Block<'_>, parts: &mut Vec<Part>) {
         let Some(id) = block.tool_use_id.as_deref().filter(|id| self.open.remove(&Key::new(id))) else { return };
-        let (text, images) = result_content(block);
-        parts.push(Part::ToolResult { id: id.to_owned(), text, is_error: block.is_error == Some(true), truncated: 0 });
-        parts.extend(images);
+        let (text, is_error) = (result_text(block).into_owned(), block.is_error == Some(true));
+        parts.push(Part::ToolResult { id: id.to_owned(), text, is_error, truncated: 0 });
+        if let Some(Content::Blocks(blocks)) = block.content() {
+            parts.extend(blocks.iter().filter_map(attached));
+        }
     }
 
     fn convert_assistant(&mut self, message: &NativeMessage<'_>, record: &Record<'_>) -> Vec<Part> {
         if record.is_api_error_message == Some(true) && message.model.as_deref() == Some(SYNTHETIC) {
             return Vec::new();
         }
-        let blocks = match message.content() {
-            Some(Content::Words(text)) => return vec![Part::text(text)],
+        let blocks = match &message.content {
+            Some(Content::Words(text)) => return vec![Part::text(text.clone())],
             Some(Content::Blocks(blocks)) => blocks,
             None => return Vec::new(),
         };
         let mut parts = Vec::new();
         for block in blocks {
             match block.kind.as_str() {
-                "text" => parts.extend(block.text.map(Part::text)),
+                "text" => parts.extend(block.text.clone().map(Part::text)),
                 "tool_use" => parts.extend(self.convert_call(block)),
                 "thinking" | "redacted_thinking" => self.dropped.thinking_blocks += 1,
                 _ => {}
@@ -114,8 +122,8 @@ impl Converter {
         parts
     }
 
-    fn convert_call(&mut self, block: Block<'_>) -> Option<Part> {
-        let id = block.id?;
+    fn convert_call(&mut self, block: &Block<'_>) -> Option<Part> {
+        let id = block.id.clone()?;
         self.open.insert(Key::new(&id));
         let (input, truncated) = match block.input.map(RawValue::get) {
             None => (Value::Object(serde_json::Map::new()), 0),
@@ -123,7 +131,7 @@ impl Converter {
             Some(raw) => serde_json::from_str(raw)
                 .map_or_else(|_| (Value::Object(serde_json::Map::new()), raw.len() as u64), |input| (input, 0)),
         };
-        Some(Part::ToolCall { id, name: block.name.unwrap_or_default(), input, truncated })
+        Some(Part::ToolCall { id, name: block.name.clone().unwrap_or_default(), input, truncated })
     }
 
     fn count(&mut self, role: Role, parts: &[Part]) {
@@ -137,15 +145,15 @@ impl Converter {
     }
 }
 
-/// The text of a tool result, and what else is in it.
-pub(super) fn result_content(block: &Block<'_>) -> (String, Vec<Part>) {
+/// The text of a tool result.
+pub(super) fn result_text<'a>(block: &'a Block<'_>) -> Cow<'a, str> {
     match block.content() {
-        Some(Content::Words(text)) => (text, Vec::new()),
+        Some(Content::Words(text)) => Cow::Borrowed(text),
         Some(Content::Blocks(blocks)) => {
             let texts: Vec<&str> = blocks.iter().filter_map(|block| block.text.as_deref()).collect();
-            (texts.join("\n"), blocks.iter().filter_map(attached).collect())
+            Cow::Owned(texts.join("\n"))
         }
-        None => (String::new(), Vec::new()),
+        None => Cow::Borrowed(""),
     }
 }
 
@@ -174,7 +182,10 @@ mod tests {
         let mut converter = Converter::default();
         let messages = lines
             .iter()
-            .filter_map(|line| converter.convert(&Record::parse(line.as_bytes()).expect("the line is a record")))
+            .filter_map(|line| {
+                let record = Record::parse(line.as_bytes()).expect("the line is a record");
+                converter.convert(&record, record.native_message().as_ref())
+            })
             .collect();
         let (counts, dropped) = converter.finish();
         (messages, counts, dropped)

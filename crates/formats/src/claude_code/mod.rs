@@ -13,6 +13,7 @@
 
 mod capture;
 mod chain;
+mod checkpoint;
 mod discover;
 mod edit;
 mod files;
@@ -25,11 +26,13 @@ mod record;
 mod scan;
 mod transcript;
 
-use std::io;
 use std::path::Path;
 
 use crate::session::Header;
-use crate::{CaptureError, Captured, DiscoverError, Env, Format, Found, InstallError, Installed, ResumeCommand, Tool};
+use crate::view::ViewSink;
+use crate::{
+    CaptureError, Captured, Checkpoint, DiscoverError, Env, Format, Found, InstallError, Installed, ResumeCommand, Tool,
+};
 
 /// Claude Code's sessions.
 #[derive(Debug, Clone, Copy)]
@@ -52,8 +55,18 @@ impl Format for ClaudeCode {
         discover::find(env, native_id)
     }
 
-    fn capture(&self, env: &Env, found: &Found, view: &mut dyn io::Write) -> Result<Captured, CaptureError> {
+    fn capture(&self, env: &Env, found: &Found, view: &mut dyn ViewSink) -> Result<Captured, CaptureError> {
         capture::capture(env, found, view)
+    }
+
+    fn capture_more(
+        &self,
+        env: &Env,
+        found: &Found,
+        since: &Checkpoint,
+        view: &mut dyn ViewSink,
+    ) -> Result<Option<Captured>, CaptureError> {
+        capture::capture_more(env, found, since, view)
     }
 
     fn install(

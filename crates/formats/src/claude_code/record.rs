@@ -2,9 +2,11 @@
 //! these types is kept in the native file but takes no part in the conversation.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use memchr::{memchr, memmem};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// A line.
@@ -42,8 +44,8 @@ pub(super) struct Record<'a> {
 pub(super) struct NativeMessage<'a> {
     pub(super) id: Option<String>,
     pub(super) model: Option<String>,
-    #[serde(borrow)]
-    content: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "content")]
+    pub(super) content: Option<Content<'a>>,
 }
 
 /// A block of a message's content.
@@ -62,6 +64,8 @@ pub(super) struct Block<'a> {
     content: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) source: Option<Source<'a>>,
+    #[serde(skip)]
+    answer: OnceCell<Option<Content<'a>>>,
 }
 
 /// Where an image or document comes from.
@@ -104,17 +108,16 @@ impl<'a> Record<'a> {
     }
 }
 
-impl<'a> NativeMessage<'a> {
-    pub(super) fn content(&self) -> Option<Content<'a>> {
-        parse_content(self.content?)
+impl<'a> Block<'a> {
+    /// The content of a tool result, which is read once.
+    pub(super) fn content(&self) -> Option<&Content<'a>> {
+        self.answer.get_or_init(|| self.content.and_then(parse_content)).as_ref()
     }
 }
 
-impl<'a> Block<'a> {
-    /// The content of a tool result.
-    pub(super) fn content(&self) -> Option<Content<'a>> {
-        parse_content(self.content?)
-    }
+/// Content that fits neither form is none; the rest of its message is there all the same.
+fn content<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Content<'a>>, D::Error> {
+    Ok(Option::<&'de RawValue>::deserialize(deserializer)?.and_then(parse_content))
 }
 
 fn parse_content(raw: &RawValue) -> Option<Content<'_>> {
@@ -150,20 +153,22 @@ pub(super) fn is_record(json: &[u8]) -> bool {
 /// The line with every half of a surrogate pair that stands alone replaced by U+FFFD. JavaScript writes such halves
 /// where it cut a text in the middle of a character; they are JSON, but no text.
 pub(super) fn readable(line: &[u8]) -> Cow<'_, [u8]> {
+    let surrogates = [&b"\\ud"[..], b"\\uD"].iter().any(|start| memmem::find(line, start).is_some());
+    if surrogates { without_lone_surrogates(line) } else { Cow::Borrowed(line) }
+}
+
+fn without_lone_surrogates(line: &[u8]) -> Cow<'_, [u8]> {
     let mut out: Option<Vec<u8>> = None;
     let mut at = 0;
-    while at < line.len() {
-        if line[at] != b'\\' {
-            at += 1;
-            continue;
-        }
+    while let Some(next) = memchr(b'\\', &line[at..]) {
+        at += next;
         match (unit_at(line, at), unit_at(line, at + 6)) {
             (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => at += 12,
             (Some(0xD800..=0xDFFF), _) => {
                 out.get_or_insert_with(|| line.to_vec())[at..at + 6].copy_from_slice(b"\\ufffd");
                 at += 6;
             }
-            _ => at += 2,
+            _ => at = (at + 2).min(line.len()),
         }
     }
     out.map_or(Cow::Borrowed(line), Cow::Owned)

@@ -1,16 +1,18 @@
-//! The first pass over a transcript: every line once, in file order, into an index, facts and a summary.
+//! Reading a transcript: every line once, in file order, into an index, facts and a summary.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead};
 
-use super::index::{Index, Key};
+use serde::{Deserialize, Serialize};
+
+use super::index::{Index, Key, Kind};
 use super::layout::encode_dir;
-use super::messages::result_content;
+use super::messages::result_text;
 use super::record::{Block, Content, NativeMessage, Record, is_record, readable};
 use crate::clip::clip;
 use crate::lines::{Lines, MAX_LINE};
 use crate::summary::Summary;
-use crate::torn::{Damage, TornReport, split_line};
+use crate::torn::{Damage, Split, TornReport, is_object, split_line, whole};
 
 /// Longest text kept of a title, path or name, in bytes.
 const MAX_FACT: usize = 1024;
@@ -19,7 +21,7 @@ const MAX_FACT: usize = 1024;
 const SYNTHETIC: &str = "<synthetic>";
 
 /// What lines say about their session.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(super) struct Facts {
     pub(super) version: Option<String>,
     pub(super) model: Option<String>,
@@ -90,43 +92,81 @@ pub(super) struct Scan {
     /// The session that the first line of a sidechain names.
     pub(super) side_of: Option<String>,
     /// Files that calls without a result yet are about to write.
-    writes: HashMap<Key, String>,
+    pub(super) writes: HashMap<Key, String>,
+}
+
+/// A record of the conversation proper, with its place in the index if it has one.
+pub(super) struct Spoken<'a> {
+    pub(super) record: &'a Record<'a>,
+    pub(super) message: Option<&'a NativeMessage<'a>>,
+    pub(super) position: Option<usize>,
+    /// Whether a compaction ends here.
+    pub(super) boundary: bool,
 }
 
 /// Reads a transcript to its end.
 pub(super) fn scan(transcript: impl BufRead, folder: &str) -> io::Result<Scan> {
     let mut scan = Scan::default();
-    let mut lines = Lines::new(transcript, MAX_LINE);
-    while let Some(line) = lines.next_line()? {
-        if line.too_long {
-            scan.torn.quarantine(line.number, Damage::TooLong);
-            continue;
-        }
-        let split = split_line(line.bytes, is_record);
-        scan.torn.count(line.number, &split, line.ended);
-        for range in split.records() {
-            scan.read(&line.bytes[range.clone()], line.offset + range.start as u64, folder);
-        }
-    }
+    scan.read(&mut Lines::new(transcript, MAX_LINE), folder, &mut |_| Ok(()))?;
     Ok(scan)
 }
 
 impl Scan {
-    fn read(&mut self, bytes: &[u8], offset: u64, folder: &str) {
-        let text = readable(bytes);
-        let Some(record) = Record::parse(&text) else { return };
-        let message = record.native_message();
-        self.too_many |= !self.index.add(&record, message.as_ref(), offset, bytes.len());
-        if record.is_side() {
-            self.side_of = self.side_of.take().or(record.session_id);
-            return;
+    /// Reads lines to their end, and gives each record outside sidechains to `spoken`.
+    pub(super) fn read<R: BufRead>(
+        &mut self,
+        lines: &mut Lines<R>,
+        folder: &str,
+        spoken: &mut dyn FnMut(Spoken<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        while let Some(line) = lines.next_line()? {
+            if line.too_long {
+                self.torn.quarantine(line.number, Damage::TooLong);
+                continue;
+            }
+            // Nearly every line is one whole record, and reading that shows that it is.
+            let whole = whole(line.bytes);
+            let text = readable(&line.bytes[whole.clone()]);
+            if let Some(record) = Record::parse(&text).filter(|_| is_object(&line.bytes[whole.clone()])) {
+                self.torn.count(line.number, &Split::Whole(whole.clone()), line.ended);
+                self.add(&record, line.offset + whole.start as u64, whole.len(), folder, spoken)?;
+                continue;
+            }
+            let split = split_line(line.bytes, is_record);
+            self.torn.count(line.number, &split, line.ended);
+            for range in split.records() {
+                let text = readable(&line.bytes[range.clone()]);
+                let Some(record) = Record::parse(&text) else { continue };
+                self.add(&record, line.offset + range.start as u64, range.len(), folder, spoken)?;
+            }
         }
-        self.facts.learn(&record, message.as_ref(), folder);
-        if let Some(Content::Blocks(blocks)) = message.and_then(|message| message.content()) {
-            for block in &blocks {
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        record: &Record<'_>,
+        offset: u64,
+        len: usize,
+        folder: &str,
+        spoken: &mut dyn FnMut(Spoken<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let message = record.native_message();
+        let before = self.index.entries.len();
+        self.too_many |= !self.index.add(record, message.as_ref(), offset, len);
+        if record.is_side() {
+            self.side_of = self.side_of.take().or_else(|| record.session_id.clone());
+            return Ok(());
+        }
+        self.facts.learn(record, message.as_ref(), folder);
+        if let Some(Content::Blocks(blocks)) = message.as_ref().and_then(|message| message.content.as_ref()) {
+            for block in blocks {
                 self.summarise(block);
             }
         }
+        let position = (self.index.entries.len() > before).then_some(before);
+        let boundary = self.index.entries[before..].iter().any(|entry| entry.kind == Kind::Boundary);
+        spoken(Spoken { record, message: message.as_ref(), position, boundary })
     }
 
     /// Work on abandoned branches and before compactions was done too, so it is in the summary.
@@ -134,7 +174,7 @@ impl Scan {
         match block.kind.as_str() {
             "tool_use" => self.summarise_call(block),
             "tool_result" => {
-                let (text, _) = result_content(block);
+                let text = result_text(block);
                 let file = block.tool_use_id.as_deref().and_then(|id| self.writes.remove(&Key::new(id)));
                 if block.is_error == Some(true) {
                     self.summary.add_error(&text);
@@ -149,7 +189,7 @@ impl Scan {
     }
 
     fn summarise_call(&mut self, block: &Block<'_>) {
-        #[derive(serde::Deserialize)]
+        #[derive(Deserialize)]
         struct Input {
             command: Option<String>,
             file_path: Option<String>,

@@ -1,6 +1,7 @@
 //! Writing and reading `view.jsonl`, one message at a time.
 
-use std::io::{self, BufRead, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufWriter, Seek as _, Write};
 
 use thiserror::Error;
 
@@ -11,22 +12,36 @@ use crate::lines::Lines;
 /// The longest line of a view, in bytes.
 pub const MAX_VIEW_LINE: usize = 1024 * 1024;
 
-/// Writes messages, each cut to its bounds.
-pub struct ViewWriter<W> {
-    out: W,
+/// Where a view is written: from the start again, when it turns out that it was to be another.
+pub trait ViewSink: Write {
+    /// Drops all that was written.
+    fn restart(&mut self) -> io::Result<()>;
 }
 
-impl<W: Write> ViewWriter<W> {
-    /// Writes to `out`, which should be buffered.
-    pub fn new(out: W) -> Self {
-        Self { out }
+impl ViewSink for BufWriter<File> {
+    fn restart(&mut self) -> io::Result<()> {
+        self.rewind()?;
+        self.get_mut().set_len(0)
     }
+}
 
-    /// Writes one line.
-    pub fn write(&mut self, message: Message) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, &bound(message))?;
-        self.out.write_all(b"\n")
+impl ViewSink for Vec<u8> {
+    fn restart(&mut self) -> io::Result<()> {
+        self.clear();
+        Ok(())
     }
+}
+
+impl ViewSink for io::Sink {
+    fn restart(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes one message as a line, cut to its bounds.
+pub fn write_message(message: Message, mut out: &mut dyn ViewSink) -> io::Result<()> {
+    serde_json::to_writer(&mut out, &bound(message))?;
+    out.write_all(b"\n")
 }
 
 /// Why a view cannot be read.
@@ -105,9 +120,8 @@ mod tests {
             parts: vec![Part::text("hi"), Part::Image { media_type: "image/png".into(), bytes: 3 }],
         };
         let mut bytes = Vec::new();
-        let mut writer = ViewWriter::new(&mut bytes);
-        writer.write(message("a")).unwrap();
-        writer.write(message("b")).unwrap();
+        write_message(message("a"), &mut bytes).unwrap();
+        write_message(message("b"), &mut bytes).unwrap();
         let read: Vec<_> = ViewReader::new(&bytes[..]).map(Result::unwrap).collect();
         assert_eq!(read, [message("a"), message("b")]);
         let first = bytes.split(|byte| *byte == b'\n').next().unwrap();

@@ -34,7 +34,7 @@ mod file;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use file::{MAX_VIEW_LINE, ReadViewError, ViewReader, ViewWriter};
+pub use file::{MAX_VIEW_LINE, ReadViewError, ViewReader, ViewSink, write_message};
 
 /// The version of the view written here.
 pub const VIEW_VERSION: u8 = 1;

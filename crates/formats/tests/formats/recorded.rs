@@ -6,7 +6,7 @@ use crate::scene::{FRESH, Scene, view_text};
 use segue_formats::{ClaudeCode, Env, Format, Found};
 
 /// Every recorded session: its version, its id, and files beside the transcript.
-const RECORDED: [(&str, &str, &[&str]); 6] = [
+pub(crate) const RECORDED: [(&str, &str, &[&str]); 6] = [
     (
         "2.1.197",
         "60fd7404-3e8f-43d7-a6d0-56fe9768814d",
