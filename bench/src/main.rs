@@ -20,7 +20,7 @@ mod under_load;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Parser;
 
 /// Measures Segue beside what people would use instead.
@@ -52,6 +52,11 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command) -> Result<()> {
+    let measures = !matches!(command, Command::Gen(_));
+    ensure!(
+        !(measures && cfg!(debug_assertions)),
+        "only release builds are measured: cargo build --release -p segue -p segue-server -p segue-bench"
+    );
     match command {
         Command::Gen(options) => generate::run(options),
         Command::Handoff(options) => handoff::run(options),

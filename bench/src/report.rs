@@ -1,6 +1,11 @@
 //! Tables in Markdown, with the spread of every figure and the machine it was measured on.
 
 use std::fs;
+use std::process::Command;
+
+use segue_e2e::server::program;
+
+use crate::measure::run;
 
 /// The least, the middle and the greatest of some figures.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,10 +80,22 @@ pub(crate) fn machine() -> String {
     let memory = field(&read("/proc/meminfo"), "MemTotal");
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     format!(
-        "{cores} cores ({processor}), {memory} of memory, Linux {}, loopback; load average {}",
+        "{cores} cores ({processor}), {memory} of memory, Linux {}, loopback; load average {}; {}",
         read("/proc/sys/kernel/osrelease").trim(),
-        load()
+        load(),
+        programs()
     )
+}
+
+/// The programs that were measured, by the beginning of their SHA-256: a client and a server of different builds show.
+fn programs() -> String {
+    let shown = ["segue", "segue-server"].map(|name| {
+        let hash = program(name).and_then(|path| run(Command::new("sha256sum").arg(path)));
+        let hash =
+            hash.map_or_else(|_| "missing".to_owned(), |output| String::from_utf8_lossy(&output.stdout).into_owned());
+        format!("{name} {}", hash.chars().take(12).collect::<String>())
+    });
+    shown.join(", ")
 }
 
 /// The load averages of 1, 5 and 15 minutes.
