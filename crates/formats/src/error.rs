@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::claude_code::{MAX_ENTRIES, MAX_FILES, MAX_TRANSCRIPT};
+
 /// Why sessions cannot be listed.
 #[derive(Debug, Error)]
 #[error("cannot read {}: {source}", path.display())]
@@ -22,7 +24,11 @@ pub enum CaptureError {
     #[error("not a session of this tool")]
     NotASession,
     /// Too many bytes or lines.
-    #[error("the session is too large")]
+    #[error(
+        "the session has more than {} bytes or {} messages: start a new one from where it stands",
+        MAX_TRANSCRIPT,
+        MAX_ENTRIES
+    )]
     TooLarge,
     /// The transcript cannot be read.
     #[error("cannot read the session: {0}")]
@@ -51,13 +57,13 @@ pub enum InstallError {
     #[error("the bundle holds no transcript")]
     NoTranscript,
     /// The transcript is longer than any that is captured.
-    #[error("the transcript is too large")]
+    #[error("the transcript has more than {} bytes: ask the sender for a shorter session", MAX_TRANSCRIPT)]
     TooLarge,
     /// No valid record is in the transcript.
     #[error("the transcript holds no valid record")]
     Empty,
     /// More files than a session has.
-    #[error("the bundle holds too many files")]
+    #[error("the bundle holds more than {} files beside the transcript: ask the sender to leave some out", MAX_FILES)]
     TooManyFiles,
     /// The working directory is not a directory, or its path is not Unicode.
     #[error("the working directory is not a directory that this tool can use")]

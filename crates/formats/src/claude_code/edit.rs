@@ -13,10 +13,11 @@ use std::fmt;
 use std::ops::Range;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::record::readable;
+use crate::clip::clip;
 
 /// Modes that let a tool do nothing without asking.
 const HARMLESS_MODES: [&str; 2] = ["default", "plan"];
@@ -27,6 +28,12 @@ const SPILL_MARK: &str = "saved to: ";
 
 /// How the tool names the path once more beside the result.
 const SPILL_FIELD: &str = "\"persistedOutputPath\":\"";
+
+/// The longest path looked for, in bytes of JSON: what file systems take, each byte escaped.
+const MAX_PATH: usize = 6 * 4096;
+
+/// Most places of one value where a path is looked for. The tool writes one; each place may cost [`MAX_PATH`].
+const MAX_PLACES: usize = 64;
 
 /// What to change in every line of a session.
 #[derive(Debug)]
@@ -70,21 +77,26 @@ impl Edits<'_> {
         let mut edited = Edited::default();
         for (name, value) in &fields.0 {
             let range = range_in(&text, value.get());
-            match name.as_str() {
-                "sessionId" if self.new_id != self.old_id && is_text(value, self.old_id) => {
+            match name {
+                Name::SessionId if self.new_id != self.old_id && is_text(value, self.old_id) => {
                     edited.changes.push((range, quote(self.new_id)));
                 }
-                "permissionMode" if fields.is_kind("permission-mode") && !is_harmless(value) => {
+                Name::PermissionMode if fields.is_kind("permission-mode") && !is_harmless(value) => {
                     edited.changes.push((range, quote("default")));
                     edited.reset_mode = true;
                 }
-                "message" if fields.is_kind("user") && value.get().contains(SPILLED) => {
+                Name::Message if fields.is_kind("user") && value.get().contains(SPILLED) => {
                     self.find_spilled(value.get(), SPILL_MARK, range.start, &mut edited);
                 }
-                "toolUseResult" if fields.is_kind("user") => {
+                Name::ToolUseResult if fields.is_kind("user") => {
                     self.find_spilled(value.get(), SPILL_FIELD, range.start, &mut edited);
                 }
-                _ => {}
+                Name::Type
+                | Name::SessionId
+                | Name::PermissionMode
+                | Name::Message
+                | Name::ToolUseResult
+                | Name::Other => {}
             }
         }
         edited
@@ -92,11 +104,11 @@ impl Edits<'_> {
 
     /// Paths of spilled output right after `mark`, up to the end of the line or text.
     fn find_spilled(&self, json: &str, mark: &str, offset: usize, edited: &mut Edited) {
-        for (at, _) in json.match_indices(mark) {
+        for (at, _) in json.match_indices(mark).take(MAX_PLACES) {
             let start = at + mark.len();
-            let path = &json[start..];
-            let Some(path) = path.find('"').map(|end| &path[..end]) else { continue };
-            let path = path.find("\\n\\n").map_or(path, |end| &path[..end]);
+            let path = clip(&json[start..], MAX_PATH);
+            let ends = [path.find('"'), path.find("\\n\\n")];
+            let Some(path) = ends.into_iter().flatten().min().map(|end| &path[..end]) else { continue };
             if let Some(new) = self.moved(path) {
                 edited.changes.push((offset + start..offset + start + path.len(), new));
             }
@@ -117,12 +129,25 @@ impl Edits<'_> {
     }
 }
 
-/// All fields of an object in order, repeated ones too: the tool takes the last of them.
-struct Fields<'a>(Vec<(String, &'a RawValue)>);
+/// A field that matters here.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum Name {
+    Type,
+    SessionId,
+    PermissionMode,
+    Message,
+    ToolUseResult,
+    #[serde(other)]
+    Other,
+}
+
+/// The fields of an object that matter, in order, repeated ones too: the tool takes the last of them.
+struct Fields<'a>(Vec<(Name, &'a RawValue)>);
 
 impl Fields<'_> {
     fn is_kind(&self, kind: &str) -> bool {
-        self.0.iter().any(|(name, value)| name == "type" && is_text(value, kind))
+        self.0.iter().any(|(name, value)| *name == Name::Type && is_text(value, kind))
     }
 }
 
@@ -138,8 +163,12 @@ impl<'de> Deserialize<'de> for Fields<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
+                while let Some(name) = map.next_key()? {
+                    if name == Name::Other {
+                        map.next_value::<IgnoredAny>()?;
+                    } else {
+                        fields.push((name, map.next_value()?));
+                    }
                 }
                 Ok(Fields(fields))
             }

@@ -24,9 +24,9 @@ use crate::{CapturedFile, DiscoverError, Env, SkipReason, Skipped};
 pub(super) const SESSION: &str = "session.jsonl";
 
 /// The longest transcript taken or installed, in bytes (4 GiB).
-pub(super) const MAX_TRANSCRIPT: u64 = 4 * 1024 * 1024 * 1024;
+pub(crate) const MAX_TRANSCRIPT: u64 = 4 * 1024 * 1024 * 1024;
 /// The most files taken beside the transcript. A session of a week had 300.
-pub(super) const MAX_FILES: usize = 4096;
+pub(crate) const MAX_FILES: usize = 4096;
 /// The longest of them, in bytes (256 MiB).
 pub(super) const MAX_FILE: u64 = 256 * 1024 * 1024;
 /// The most skipped files listed.

@@ -9,7 +9,11 @@ use sha2::{Digest, Sha256};
 use super::record::{Block, Content, NativeMessage, Record};
 
 /// The most lines of a conversation that are read. The largest session measured, 1 GiB, has a fifth of it.
-pub(super) const MAX_ENTRIES: usize = 2_000_000;
+pub(crate) const MAX_ENTRIES: usize = 2_000_000;
+
+/// The longest description of a compaction that is read, in bytes: 25 000 lines that it kept. Of a longer one nothing is
+/// taken as preserved, as where a line is missing.
+const MAX_COMPACT_METADATA: usize = 1024 * 1024;
 
 /// A name within the session, as the first half of its SHA-256: short, and not to be made to collide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -182,6 +186,9 @@ fn read_preserved(metadata: &str) -> Option<Preserved> {
         anchor: String,
         #[serde(rename = "tailUuid")]
         tail: String,
+    }
+    if metadata.len() > MAX_COMPACT_METADATA {
+        return None;
     }
     let metadata: Metadata = serde_json::from_str(metadata).ok()?;
     if let Some(Messages { anchor_uuid, uuids }) = metadata.preserved_messages {

@@ -21,6 +21,13 @@ const LOCAL_MARKS: [&str; 5] = [
     "<local-command-caveat>",
 ];
 
+/// The longest input of a call that is read, in bytes; the view keeps 16 KiB of it. More than a model writes in one answer,
+/// and JSON of two bytes a value takes fifty times that in memory.
+const MAX_INPUT: usize = 1024 * 1024;
+
+/// Most calls that may wait for their result at a time. An answer makes some tens.
+const MAX_OPEN_CALLS: usize = 1_000_000;
+
 /// The model's name on messages that the tool made up.
 const SYNTHETIC: &str = "<synthetic>";
 
@@ -124,9 +131,12 @@ impl Converter {
 
     fn convert_call(&mut self, block: &Block<'_>) -> Option<Part> {
         let id = block.id.clone()?;
-        self.open.insert(Key::new(&id));
+        if self.open.len() < MAX_OPEN_CALLS {
+            self.open.insert(Key::new(&id));
+        }
         let (input, truncated) = match block.input.map(RawValue::get) {
             None => (Value::Object(serde_json::Map::new()), 0),
+            Some(raw) if raw.len() > MAX_INPUT => (Value::Object(serde_json::Map::new()), raw.len() as u64),
             // Nested too deep to be read.
             Some(raw) => serde_json::from_str(raw)
                 .map_or_else(|_| (Value::Object(serde_json::Map::new()), raw.len() as u64), |input| (input, 0)),

@@ -26,6 +26,9 @@ mod record;
 mod scan;
 mod transcript;
 
+pub(crate) use files::{MAX_FILES, MAX_TRANSCRIPT};
+pub(crate) use index::MAX_ENTRIES;
+
 use std::path::Path;
 
 use crate::session::Header;

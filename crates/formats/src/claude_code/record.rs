@@ -3,11 +3,20 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::fmt;
 
 use jiff::Timestamp;
 use memchr::{memchr, memmem};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+
+/// How many blocks of one message are read; the view shows 64 parts. A block of two bytes takes a hundred times that in
+/// memory, so a hostile line of 64 MiB must not be read whole.
+const MAX_BLOCKS: usize = 1024;
+
+/// How many blocks of one result are read; all results of a message are held at a time.
+const MAX_RESULT_BLOCKS: usize = 128;
 
 /// A line.
 #[derive(Debug, Deserialize)]
@@ -111,20 +120,47 @@ impl<'a> Record<'a> {
 impl<'a> Block<'a> {
     /// The content of a tool result, which is read once.
     pub(super) fn content(&self) -> Option<&Content<'a>> {
-        self.answer.get_or_init(|| self.content.and_then(parse_content)).as_ref()
+        self.answer.get_or_init(|| self.content.and_then(parse_content::<MAX_RESULT_BLOCKS>)).as_ref()
     }
 }
 
 /// Content that fits neither form is none; the rest of its message is there all the same.
 fn content<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Content<'a>>, D::Error> {
-    Ok(Option::<&'de RawValue>::deserialize(deserializer)?.and_then(parse_content))
+    Ok(Option::<&'de RawValue>::deserialize(deserializer)?.and_then(parse_content::<MAX_BLOCKS>))
 }
 
-fn parse_content(raw: &RawValue) -> Option<Content<'_>> {
+fn parse_content<const MAX: usize>(raw: &RawValue) -> Option<Content<'_>> {
     if raw.get().starts_with('"') {
         serde_json::from_str(raw.get()).ok().map(Content::Words)
     } else {
-        serde_json::from_str(raw.get()).ok().map(Content::Blocks)
+        serde_json::from_str(raw.get()).ok().map(|FirstBlocks::<MAX>(blocks)| Content::Blocks(blocks))
+    }
+}
+
+/// The first `MAX` blocks of a list; the rest must be JSON and is not held.
+struct FirstBlocks<'a, const MAX: usize>(Vec<Block<'a>>);
+
+impl<'de, const MAX: usize> Deserialize<'de> for FirstBlocks<'de, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect<const MAX: usize>;
+        impl<'de, const MAX: usize> Visitor<'de> for Collect<MAX> {
+            type Value = FirstBlocks<'de, MAX>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a list of blocks")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut blocks = Vec::new();
+                while blocks.len() < MAX {
+                    let Some(block) = list.next_element()? else { return Ok(FirstBlocks(blocks)) };
+                    blocks.push(block);
+                }
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(FirstBlocks(blocks))
+            }
+        }
+        deserializer.deserialize_seq(Collect::<MAX>)
     }
 }
 

@@ -17,6 +17,9 @@ use crate::torn::{Damage, Split, TornReport, is_object, split_line, whole};
 /// Longest text kept of a title, path or name, in bytes.
 const MAX_FACT: usize = 1024;
 
+/// Most calls that are about to write a file at a time.
+const MAX_OPEN_WRITES: usize = 100_000;
+
 /// The model's name on messages that the tool made up.
 const SYNTHETIC: &str = "<synthetic>";
 
@@ -199,8 +202,10 @@ impl Scan {
         match block.name.as_deref() {
             Some("Bash") => self.summary.add_command(&input.command.unwrap_or_default()),
             Some("Write" | "Edit" | "MultiEdit" | "NotebookEdit") => {
-                if let (Some(id), Some(path)) = (&block.id, input.file_path.or(input.notebook_path)) {
-                    self.writes.insert(Key::new(id), path);
+                if let (Some(id), Some(path)) = (&block.id, input.file_path.or(input.notebook_path))
+                    && self.writes.len() < MAX_OPEN_WRITES
+                {
+                    self.writes.insert(Key::new(id), clip(&path, MAX_FACT).to_owned());
                 }
             }
             _ => {}

@@ -3,8 +3,14 @@
 #[cfg(test)]
 mod growth;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod install;
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod recorded;
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod torn;
