@@ -6,9 +6,17 @@ mod envelope_attacks;
 #[path = "../../../crypto/tests/vectors/file.rs"]
 mod file;
 #[cfg(test)]
+mod flips;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod manifest_attacks;
 #[cfg(test)]
+mod mixing;
+#[cfg(test)]
 mod pack_attacks;
+#[cfg(test)]
+mod path_attacks;
 #[cfg(test)]
 mod prefix;
 #[cfg(test)]
