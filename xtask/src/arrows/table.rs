@@ -23,11 +23,12 @@ pub(super) const OURS: &[(&str, Allowed)] = &[
     ("segue", Allowed::AllBut(&["segue-server"])),
     ("segue-bench", Allowed::Only(&["segue-e2e"])),
     ("segue-e2e", Allowed::All),
+    ("segue-fuzz", Allowed::All),
     ("segue-xtask", Allowed::All),
 ];
 
 /// Crates that nothing of ours may depend on: they run the others.
-pub(super) const TOPS: &[&str] = &["segue-e2e", "segue-xtask"];
+pub(super) const TOPS: &[&str] = &["segue-e2e", "segue-fuzz", "segue-xtask"];
 
 /// What the server must never reach, however far away.
 pub(super) const UNREACHABLE_FROM_SERVER: &[&str] =
