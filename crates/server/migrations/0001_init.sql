@@ -62,7 +62,7 @@ CREATE TABLE packs (
     id TEXT NOT NULL,
     sha256 BYTEA NOT NULL,
     len BIGINT NOT NULL CHECK (len > 0),
-    state TEXT NOT NULL CHECK (state IN ('live', 'dying')),
+    state TEXT NOT NULL CHECK (state IN ('live', 'dying', 'gone')),
     refs BIGINT NOT NULL CHECK (refs >= 0),
     created_at BIGINT NOT NULL,
     dying_at BIGINT,

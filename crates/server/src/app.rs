@@ -74,11 +74,17 @@ impl App {
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock;
 
+impl SystemClock {
+    /// The time that files are dated by.
+    pub fn system_time() -> std::time::SystemTime {
+        #[expect(clippy::disallowed_methods, reason = "the one place where the server asks the machine for the time")]
+        std::time::SystemTime::now()
+    }
+}
+
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "the one place where the server asks the machine for the time")]
-        let now = std::time::SystemTime::now();
-        let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let since = Self::system_time().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use segue_domain::{Plan, limits};
 
 /// Hands live AI conversations over. Sees ciphertext and cards only.
@@ -37,6 +37,35 @@ pub struct Config {
     /// Requests a minute for one device, before it is told to wait.
     #[arg(long, env = "SEGUE_REQUESTS_PER_MINUTE", value_name = "N", default_value_t = limits::REQUESTS_PER_MINUTE)]
     pub requests_per_minute: u32,
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What is done with a server's data.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Checks that database, packs and events agree; also beside a running server. Exit code 1 when something does not.
+    Check {
+        /// Read every pack and compare its hash.
+        #[arg(long)]
+        read_data: bool,
+        /// Delete stored bytes that no row names.
+        #[arg(long)]
+        repair: bool,
+    },
+    /// Copies everything into a folder that must not exist yet; also beside a running server.
+    Backup {
+        /// Where to.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    /// Restores a backup into an empty data folder, and an empty PostgreSQL database when one is named.
+    Restore {
+        /// Where from.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 /// A database's address, which may hold a password: it is never shown.

@@ -3,6 +3,7 @@
 //! An object's name is derived from owner, id and hash, so two uploads under one id never touch each other's bytes, and
 //! an upload that is repeated after a crash lands on the same name.
 
+mod objects;
 mod partials;
 mod receiving;
 
@@ -23,6 +24,7 @@ use tokio::{
 };
 use tokio_util::{io::ReaderStream, task::TaskTracker};
 
+pub use objects::Object;
 pub use partials::Hold;
 use partials::Partials;
 pub use receiving::{Bounds, Stopped, UploadError};
@@ -120,6 +122,12 @@ impl Packs {
         private_folder(&aside)?;
         let partials = Arc::new(Partials::open(partials::folder(folder)?)?);
         Ok(Self { folder: folder.to_owned(), partials, receiving: TaskTracker::new(), watch: None })
+    }
+
+    /// The packs in `folder` as another process uses them: nothing is cleaned up, and uploads are left alone.
+    pub fn look_at(folder: &Path) -> Self {
+        let partials = Arc::new(Partials::none(folder.to_owned()));
+        Self { folder: folder.to_owned(), partials, receiving: TaskTracker::new(), watch: None }
     }
 
     /// The same packs, watched.

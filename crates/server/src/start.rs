@@ -49,7 +49,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 }
 
 /// Takes the data folder for this process; the lock ends with it, however it ends.
-fn lock(data: &Path) -> anyhow::Result<File> {
+pub(crate) fn lock(data: &Path) -> anyhow::Result<File> {
     private_folder(data).with_context(|| format!("cannot make the data folder {}", data.display()))?;
     let file = private_file(&data.join("lock"))?;
     match file.try_lock() {
@@ -62,7 +62,7 @@ fn lock(data: &Path) -> anyhow::Result<File> {
 }
 
 /// Opens, or makes for the server's account alone.
-fn private_file(path: &Path) -> anyhow::Result<File> {
+pub(crate) fn private_file(path: &Path) -> anyhow::Result<File> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
     file.with_context(|| format!("cannot write {}", path.display()))
 }

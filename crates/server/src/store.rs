@@ -9,11 +9,13 @@
 mod columns;
 
 pub mod bundles;
+pub mod copy;
 pub mod devices;
 pub mod events;
 pub mod handoff_views;
 pub mod handoffs;
 pub mod idempotency;
+pub mod inspect;
 pub mod invites;
 pub mod key_cards;
 pub mod outbox;
@@ -129,6 +131,29 @@ impl Db {
         Ok(match self {
             Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
             Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// The SQLite database of a file as another process uses it: nothing is written, nor is the schema changed.
+    pub async fn look_at_sqlite(file: &Path) -> Result<Self, sqlx::Error> {
+        let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(WAIT);
+        let read = SqlitePoolOptions::new().max_connections(SQLITE_READERS).acquire_timeout(WAIT);
+        let read = read.connect_with(options).await?;
+        Ok(Self::Sqlite { write: read.clone(), read })
+    }
+
+    /// The PostgreSQL database at `url` as another process uses it: the schema is not changed.
+    pub async fn look_at_postgres(url: &str) -> Result<Self, sqlx::Error> {
+        Ok(Self::Postgres(PgPoolOptions::new().max_connections(2).acquire_timeout(WAIT).connect(url).await?))
+    }
+
+    /// A transaction that only reads, of one consistent moment on both databases.
+    pub async fn snapshot(&self) -> Result<Tx<'static>, sqlx::Error> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
+            Self::Postgres(pool) => {
+                Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            }
         })
     }
 

@@ -78,6 +78,11 @@ impl Partials {
         Ok(Self { folder, people: Mutex::new(people) })
     }
 
+    /// No uploads.
+    pub(super) fn none(folder: PathBuf) -> Self {
+        Self { folder, people: Mutex::default() }
+    }
+
     /// Takes an upload, whether or not anything of it is there. `None` when somebody else took it over while waiting.
     pub(super) async fn hold(self: &Arc<Self>, key: Key) -> Option<Hold> {
         let told_to_stop = CancellationToken::new();

@@ -35,7 +35,7 @@ struct Last {
 }
 
 impl NewEvent<'_> {
-    fn hash(&self, seq: i64, at: Timestamp, previous: Option<&[u8]>) -> [u8; 32] {
+    pub(super) fn hash(&self, seq: i64, at: Timestamp, previous: Option<&[u8]>) -> [u8; 32] {
         let bytes = Writer::labelled("segue/event/1")
             .text(&self.handoff.to_string())
             .u64(seq.unsigned_abs())

@@ -26,10 +26,10 @@ pub struct Pack {
     pub len: u64,
 }
 
-#[derive(FromRow)]
-struct Row {
-    owner: Text<UserId>,
-    id: Text<PackId>,
+#[derive(Debug, Clone, FromRow)]
+pub(super) struct Row {
+    pub(super) owner: Text<UserId>,
+    pub(super) id: Text<PackId>,
     sha256: Vec<u8>,
     len: i64,
 }
@@ -138,9 +138,9 @@ pub async fn condemned(tx: &mut Tx<'_>, marked_before: Timestamp, limit: i64) ->
     rows.into_iter().map(Pack::try_from).collect()
 }
 
-/// Forgets a marked pack whose bytes are gone.
+/// Records that a marked pack's bytes are gone. Its row stays: an id is never used again.
 pub async fn delete(tx: &mut Tx<'_>, pack: &Pack) -> Result<(), sqlx::Error> {
-    let sql = "DELETE FROM packs WHERE owner = $1 AND id = $2 AND state = 'dying'";
+    let sql = "UPDATE packs SET state = 'gone' WHERE owner = $1 AND id = $2 AND state = 'dying'";
     on!(tx, |c| sqlx::query(sql).bind(Text(pack.owner)).bind(Text(pack.id)).execute(c).await.map(drop))
 }
 

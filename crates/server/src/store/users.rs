@@ -89,7 +89,7 @@ pub async fn lock(tx: &mut Tx<'_>, id: UserId) -> Result<(), sqlx::Error> {
 pub async fn storage_used(tx: &mut Tx<'_>, id: UserId) -> Result<i64, sqlx::Error> {
     let sql = "SELECT CAST(\
         COALESCE((SELECT SUM(bytes) FROM bundles WHERE COALESCE(holder, owner) = $1 AND (holder = $1 OR owner = $1)), 0) \
-        + COALESCE((SELECT SUM(len) FROM packs WHERE owner = $1 AND refs = 0), 0) \
+        + COALESCE((SELECT SUM(len) FROM packs WHERE owner = $1 AND refs = 0 AND state <> 'gone'), 0) \
         + COALESCE((SELECT SUM(len) FROM (SELECT DISTINCT p.owner, p.id, p.len FROM bundles b \
             JOIN bundle_packs l ON l.bundle_id = b.id JOIN packs p ON p.owner = l.pack_owner AND p.id = l.pack_id \
             WHERE COALESCE(b.holder, b.owner) = $1 AND (b.holder = $1 OR b.owner = $1)) listed), 0) AS BIGINT)";

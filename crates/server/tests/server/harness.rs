@@ -86,7 +86,7 @@ pub(crate) struct TestServer {
     pub(crate) disk: Arc<Disk>,
     pub(crate) folder: TempDir,
     pub(crate) shutdown: CancellationToken,
-    database: Database,
+    pub(crate) database: Database,
     settings: Settings,
     task: JoinHandle<anyhow::Result<()>>,
 }
@@ -103,6 +103,24 @@ impl TestServer {
         log();
         let folder = TempDir::new().unwrap();
         Self::open(database, settings, folder, Arc::new(FixedClock::at(BEGIN))).await
+    }
+
+    /// A server over data that is there already.
+    pub(crate) async fn over(database: Database, folder: TempDir) -> Self {
+        let settings = Settings { requests_per_minute: 1_000_000, ..Settings::default() };
+        Self::open(database, settings, folder, Arc::new(FixedClock::at(BEGIN))).await
+    }
+
+    /// Changes the database by hand.
+    pub(crate) async fn damage(&self, sql: &'static str) {
+        match &self.app.db {
+            Db::Sqlite { write, .. } => {
+                let mut connection = write.acquire().await.unwrap();
+                sqlx::query("PRAGMA foreign_keys = OFF").execute(&mut *connection).await.unwrap();
+                sqlx::query(sql).execute(&mut *connection).await.unwrap();
+            }
+            Db::Postgres(pool) => drop(sqlx::query(sql).execute(pool).await.unwrap()),
+        }
     }
 
     /// The same data, served by another server with other settings.

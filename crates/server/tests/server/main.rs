@@ -17,6 +17,7 @@ mod limits;
 mod logs;
 mod once;
 mod openapi;
+mod operating;
 mod packs;
 mod parcels;
 mod path;

@@ -13,6 +13,8 @@ use crate::harness::{
     seal::{Draft, TestPack, draw},
 };
 
+const KEPT: &str = "SELECT COUNT(*) FROM packs WHERE state <> 'gone'";
+
 on_both! {
     async fn the_same_upload_is_fine_and_another_under_its_id_is_not(server: TestServer) {
         let ann = server.owner().await;
@@ -98,14 +100,19 @@ on_both! {
         assert_eq!(server.files(), 2);
         server.clock.advance(HOUR_MS + 1);
         sweep::once(&server.app).await.unwrap();
-        assert_eq!((server.files(), server.count("SELECT COUNT(*) FROM packs").await), (1, 1));
+        assert_eq!((server.files(), server.count(KEPT).await), (1, 1));
         assert_eq!(ann.delete(&format!("/api/v1/sessions/{}", session.session_id)).await.status, 204);
         for _ in 0..2 {
             sweep::once(&server.app).await.unwrap();
             server.clock.advance(HOUR_MS + 1);
         }
         sweep::once(&server.app).await.unwrap();
-        assert_eq!((server.files(), server.count("SELECT COUNT(*) FROM packs").await), (0, 0));
+        assert_eq!((server.files(), server.count(KEPT).await), (0, 0));
+        // Nothing is charged for them, and their ids do not come back.
+        let account: segue_api::account::Account = ann.get("/api/v1/account").await.ok();
+        assert_eq!(account.storage_used, 0);
+        assert_eq!(ann.upload(&unlisted).await.refused(), (409, "conflict".to_owned()));
+        assert_eq!(server.files(), 0);
     }
 
     async fn a_full_plan_takes_no_more(server: TestServer) {

@@ -134,6 +134,36 @@ async fn an_upload_goes_on_after_a_kill() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_running_server_is_checked_and_backed_up_and_the_backup_runs() {
+    let folder = TempDir::new().unwrap();
+    let (data, kept, again) = (folder.path().join("data"), folder.path().join("kept"), folder.path().join("again"));
+    let program = Program::start(&mut Program::command(&data));
+    let token = program.ready["owner_link"].as_str().unwrap().rsplit_once('.').unwrap().1.to_owned();
+    let ann = Person::join(program.url(), &BASE64URL_NOPAD.decode(token.as_bytes()).unwrap(), "ann@example.com").await;
+    let pack = TestPack::new(5_000);
+    let (_, session) = ann.push_new(&pack).await;
+    let operate = |data: &Path, words: &[&str], last: Option<&Path>| {
+        let output = Program::command(data).args(words).args(last).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(operate(&data, &["check", "--read-data"], None), (Some(0), String::new(), String::new()));
+    let (code, said, _) = operate(&data, &["backup"], Some(&kept));
+    assert!(code == Some(0) && said.contains(r#""packs":1"#), "{said}");
+    assert_eq!(operate(&data, &["restore"], Some(&kept)).0, Some(1), "a server runs there");
+    assert_eq!(operate(&again, &["restore"], Some(&kept)).0, Some(0));
+    let restored = Program::start(&mut Program::command(&again));
+    let path = format!("/api/v1/bundles/{}/packs/{}", session.bundle_id, pack.id());
+    assert!(ann.at(restored.url()).get(&path).await.body == pack.bytes);
+    restored.end("TERM");
+    // With no server running, and with something to find.
+    program.end("TERM");
+    assert_eq!(operate(&data, &["check"], None).0, Some(0));
+    std::fs::rename(data.join("packs"), data.join("elsewhere")).unwrap();
+    let (code, said, _) = operate(&data, &["check"], None);
+    assert!(code == Some(1) && said.contains("its bytes are missing"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_its_own_account_may_read_the_data_folder_and_only_one_server_may_use_it() {
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");

@@ -1,0 +1,168 @@
+//! What `segue-server check` reads: rows as they are, so that a damaged one is a finding and not a failure.
+
+use segue_domain::{HandoffId, Timestamp};
+use sqlx::FromRow;
+
+use super::{
+    Tx,
+    columns::Millis,
+    events::NewEvent,
+    on,
+    packs::{Pack, Row},
+};
+
+/// A pack with its references.
+#[derive(Debug, FromRow)]
+pub struct Counted {
+    #[sqlx(flatten)]
+    row: Row,
+    pub(crate) state: String,
+    pub(crate) refs: i64,
+    pub(crate) listed: i64,
+}
+
+impl Counted {
+    /// The pack; none when its columns are not those of one.
+    pub(crate) fn pack(&self) -> Option<Pack> {
+        Pack::try_from(self.row.clone()).ok()
+    }
+
+    /// Owner and id, as they stand.
+    pub(crate) fn name(&self) -> String {
+        format!("{} of {}", self.row.id.0, self.row.owner.0)
+    }
+}
+
+/// A bundle.
+#[derive(Debug, FromRow)]
+pub struct Bundle {
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) owner: String,
+    pub(crate) holder: Option<String>,
+    pub(crate) session_id: String,
+    pub(crate) seq: i64,
+    pub(crate) envelope: Vec<u8>,
+    pub(crate) manifest: Option<Vec<u8>>,
+    pub(crate) preview: Option<Vec<u8>>,
+    pub(crate) wraps: i64,
+}
+
+/// A pack that a bundle lists.
+#[derive(Debug, FromRow)]
+pub struct Listed {
+    pub(crate) pack_id: String,
+    pub(crate) sha256: Vec<u8>,
+    pub(crate) len: i64,
+}
+
+/// A session with its bundle's holder.
+#[derive(Debug, FromRow)]
+pub struct Session {
+    pub(crate) owner: String,
+    pub(crate) id: String,
+    pub(crate) seq: i64,
+    pub(crate) head_hash: Vec<u8>,
+    pub(crate) holder: Option<String>,
+    pub(crate) envelope: Option<Vec<u8>>,
+}
+
+/// A handoff with what it must agree with.
+#[derive(Debug, FromRow)]
+pub struct Handoff {
+    pub(crate) id: String,
+    pub(crate) state: String,
+    pub(crate) viewed_at: Option<i64>,
+    pub(crate) claim_check: Vec<u8>,
+    pub(crate) envelope: Option<Vec<u8>>,
+    pub(crate) released: bool,
+}
+
+/// An event as it stands.
+#[derive(Debug, FromRow)]
+pub struct Event {
+    pub(crate) seq: i64,
+    pub(crate) kind: String,
+    actor: String,
+    actor_type: String,
+    at: Millis,
+    payload: String,
+    previous: Option<Vec<u8>>,
+    hash: Vec<u8>,
+}
+
+/// Every pack.
+pub async fn packs(tx: &mut Tx<'_>) -> Result<Vec<Counted>, sqlx::Error> {
+    let sql = "SELECT p.owner, p.id, p.sha256, p.len, p.state, p.refs, (SELECT COUNT(*) FROM bundle_packs l \
+               WHERE l.pack_owner = p.owner AND l.pack_id = p.id) AS listed FROM packs p ORDER BY p.owner, p.id";
+    on!(tx, |c| sqlx::query_as(sql).fetch_all(c).await)
+}
+
+/// Every bundle's id: bundles are large, and looked at one by one.
+pub async fn bundle_ids(tx: &mut Tx<'_>) -> Result<Vec<String>, sqlx::Error> {
+    on!(tx, |c| sqlx::query_scalar("SELECT id FROM bundles ORDER BY id").fetch_all(c).await)
+}
+
+/// One bundle.
+pub async fn bundle(tx: &mut Tx<'_>, id: &str) -> Result<Bundle, sqlx::Error> {
+    let sql = "SELECT id, kind, owner, holder, session_id, seq, envelope, manifest, preview, \
+               (SELECT COUNT(*) FROM wraps w WHERE w.bundle_id = b.id) AS wraps FROM bundles b WHERE id = $1";
+    on!(tx, |c| sqlx::query_as(sql).bind(id).fetch_one(c).await)
+}
+
+/// The packs that a bundle lists, in their order.
+pub async fn listed(tx: &mut Tx<'_>, bundle: &str) -> Result<Vec<Listed>, sqlx::Error> {
+    let sql = "SELECT l.pack_id, p.sha256, p.len FROM bundle_packs l JOIN packs p ON p.owner = l.pack_owner \
+               AND p.id = l.pack_id WHERE l.bundle_id = $1 ORDER BY l.position";
+    on!(tx, |c| sqlx::query_as(sql).bind(bundle).fetch_all(c).await)
+}
+
+/// Every session.
+pub async fn sessions(tx: &mut Tx<'_>) -> Result<Vec<Session>, sqlx::Error> {
+    let sql = "SELECT s.owner, s.id, s.seq, s.head_hash, b.holder, b.envelope FROM sessions s \
+               LEFT JOIN bundles b ON b.id = s.bundle_id ORDER BY s.owner, s.id";
+    on!(tx, |c| sqlx::query_as(sql).fetch_all(c).await)
+}
+
+/// Every handoff.
+pub async fn handoffs(tx: &mut Tx<'_>) -> Result<Vec<Handoff>, sqlx::Error> {
+    let sql = "SELECT h.id, h.state, h.viewed_at, h.claim_check, b.envelope, (b.manifest IS NULL) AS released \
+               FROM handoffs h LEFT JOIN bundles b ON b.id = h.bundle_id ORDER BY h.id";
+    on!(tx, |c| sqlx::query_as(sql).fetch_all(c).await)
+}
+
+/// A handoff's events, in their order.
+pub async fn events(tx: &mut Tx<'_>, handoff: &str) -> Result<Vec<Event>, sqlx::Error> {
+    let sql = "SELECT seq, kind, actor, actor_type, at, payload, previous, hash FROM events WHERE handoff_id = $1 ORDER BY seq";
+    on!(tx, |c| sqlx::query_as(sql).bind(handoff).fetch_all(c).await)
+}
+
+/// Where a handoff's hash chain does not hold: the number of the first such event.
+pub(crate) fn broken_link(handoff: HandoffId, events: &[Event]) -> Option<i64> {
+    let mut previous: Option<&[u8]> = None;
+    for (number, event) in (1..).zip(events) {
+        let Event { kind, actor, actor_type, payload, .. } = event;
+        let hash = NewEvent { handoff, kind, actor, actor_type, payload }.hash(number, event_time(event), previous);
+        if event.seq != number || event.previous.as_deref() != previous || event.hash != hash {
+            return Some(event.seq);
+        }
+        previous = Some(&event.hash);
+    }
+    None
+}
+
+fn event_time(event: &Event) -> Timestamp {
+    event.at.into()
+}
+
+/// What SQLite finds wrong with its own file; PostgreSQL keeps its pages by itself.
+pub async fn integrity(tx: &mut Tx<'_>) -> Result<Vec<String>, sqlx::Error> {
+    let Tx::Sqlite(transaction) = tx else { return Ok(Vec::new()) };
+    let mut said: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check").fetch_all(&mut **transaction).await?;
+    said.retain(|line| line != "ok");
+    let orphans: Vec<String> =
+        sqlx::query_scalar("SELECT \"table\" || ' refers to a missing ' || parent FROM pragma_foreign_key_check")
+            .fetch_all(&mut **transaction)
+            .await?;
+    Ok(said.into_iter().chain(orphans).collect())
+}
