@@ -67,13 +67,51 @@ macro_rules! on_both {
 pub(crate) struct Disk {
     pub(crate) reads: AtomicU64,
     pub(crate) broken: AtomicBool,
+    /// Steps that are still done before one fails, and how.
+    fault: Mutex<Option<(u64, io::ErrorKind)>>,
 }
 
 impl Disk {
+    /// Lets the step after `steps` others fail, once.
+    pub(crate) fn fail_after(&self, steps: u64, kind: io::ErrorKind) {
+        *self.fault.lock().unwrap() = Some((steps, kind));
+    }
+
+    /// Takes the fault back for a while.
+    pub(crate) fn take_fault(&self) -> Option<(u64, io::ErrorKind)> {
+        self.fault.lock().unwrap().take()
+    }
+
+    /// Puts it in place again.
+    pub(crate) fn put_fault(&self, fault: Option<(u64, io::ErrorKind)>) {
+        *self.fault.lock().unwrap() = fault;
+    }
+
+    /// Whether the fault that was set has come; takes it back otherwise.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.fault.lock().unwrap().take().is_none()
+    }
+
+    fn fault(&self) -> io::Result<()> {
+        let mut fault = self.fault.lock().unwrap();
+        match *fault {
+            Some((0, kind)) => {
+                *fault = None;
+                Err(io::Error::new(kind, "broken by the test"))
+            }
+            Some((steps, kind)) => {
+                *fault = Some((steps - 1, kind));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
     fn step(&self, step: Step) -> io::Result<()> {
         if step == Step::Read {
             self.reads.fetch_add(1, Ordering::SeqCst);
         }
+        self.fault()?;
         if self.broken.load(Ordering::SeqCst) { Err(io::Error::other("broken by the test")) } else { Ok(()) }
     }
 }

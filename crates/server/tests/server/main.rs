@@ -11,6 +11,7 @@ mod connections;
 mod drain;
 mod existence;
 mod expiry;
+mod faults;
 mod handing;
 mod joining;
 mod limits;

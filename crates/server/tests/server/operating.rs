@@ -44,12 +44,12 @@ async fn findings(server: &TestServer, now: SystemTime, repair: bool) -> Vec<Fin
     check(&server.app.db, &server.app.packs, Depth { read_data: true, repair, now }).await.unwrap()
 }
 
-async fn soon(server: &TestServer) -> Vec<Finding> {
+pub(crate) async fn soon(server: &TestServer) -> Vec<Finding> {
     findings(server, SystemClock::system_time(), false).await
 }
 
 /// The object of the listed pack that Ben's claimed session needs.
-fn object(server: &TestServer, pack: &TestPack) -> std::path::PathBuf {
+pub(crate) fn object(server: &TestServer, pack: &TestPack) -> std::path::PathBuf {
     let mut folders = vec![server.folder.path().join("packs")];
     while let Some(folder) = folders.pop() {
         for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {

@@ -29,7 +29,7 @@ fn upload(person: &Person, method: Method, pack: &TestPack) -> RequestBuilder {
 }
 
 /// Sends the first `len` bytes, and is cut when they are there.
-async fn cut(server: &TestServer, person: &Person, pack: &TestPack, len: usize) {
+pub(crate) async fn cut(server: &TestServer, person: &Person, pack: &TestPack, len: usize) {
     let owner = person.user_id.parse().unwrap();
     let there = server.app.packs.partial_bytes(owner);
     let (mut sender, body) = mpsc::channel(1);
