@@ -7,7 +7,7 @@ use segue_domain::limits::PREFIX_BYTES_MAX;
 use segue_signed::sha256;
 
 use crate::{
-    codec::Compression,
+    codec::{Compression, prefix_worth},
     contents::Contents,
     draft::{DraftError, SourceFile, split},
     manifest::{Depths, FileMode, FileRecord, ManifestError, SegmentEntry},
@@ -39,8 +39,8 @@ struct OpenFile<'a> {
     compression: Compression,
     len: u64,
     window: Window<'a>,
-    // For the first piece after what was there before.
-    prefix: Vec<u8>,
+    // For the first piece after what was there before: those segments.
+    kept: Option<Vec<SegmentEntry>>,
     first_slot: usize,
 }
 
@@ -64,7 +64,10 @@ impl<'a> Cutter<'a> {
             };
             if let Some(plain) = open.window.cut().map_err(|error| unread(&open.path, error))? {
                 self.slots.push(None);
-                let prefix = std::mem::take(&mut open.prefix);
+                let prefix = match open.kept.take() {
+                    Some(kept) => prefix(&kept, open.window.passed(), plain.len()),
+                    None => Vec::new(),
+                };
                 return Ok(Some(Piece { rng: split(&mut self.rng), plain, prefix, compression: open.compression }));
             }
             let OpenFile { path, mode, len, first_slot, .. } = self.open.take().expect("opened above");
@@ -113,9 +116,9 @@ impl<'a> OpenFile<'a> {
             kept += 1;
         }
         let known = &known[..kept];
-        let prefix = if compression == Compression::Zstd { prefix(known, window.passed()) } else { Vec::new() };
         slots.extend(known.iter().cloned().map(Some));
-        Ok(Self { path, mode, compression, len, window, prefix, first_slot })
+        let kept = (compression == Compression::Zstd).then(|| known.to_vec());
+        Ok(Self { path, mode, compression, len, window, kept, first_slot })
     }
 }
 
@@ -132,8 +135,9 @@ fn trusted_run(known: &[SegmentEntry], trusted: u64) -> (usize, u64) {
     (count, end)
 }
 
-/// What the first new segment may be compressed with: as much as was passed over, unless the chain grows too long.
-fn prefix(kept: &[SegmentEntry], passed: &[u8]) -> Vec<u8> {
+/// What the first new segment is compressed with: the end of what was passed over, unless the chain grows too long.
+fn prefix(kept: &[SegmentEntry], passed: &[u8], plain_len: usize) -> Vec<u8> {
+    let passed = &passed[passed.len().saturating_sub(prefix_worth(plain_len))..];
     let len = u32::try_from(passed.len()).expect("at most a prefix");
     Depths::of(kept).after(kept, len).map_or_else(Vec::new, |_| passed.to_vec())
 }

@@ -8,7 +8,7 @@ use segue_crypto::{
     sealing::Unopened,
     wrap::{BundleRef, UnwrapError, unwrap, unwrap_own, wrap_own},
 };
-use segue_domain::limits::MANIFEST_BYTES_MAX;
+use segue_domain::limits::{MANIFEST_BYTES_MAX, PREVIEW_BYTES_MAX};
 use segue_signed::{
     BundleKind, Envelope, Header, KeyCard, Malformed, SignedEnvelope, Unverified, Wrap, WrapKind, sha256,
 };
@@ -180,6 +180,9 @@ pub enum OpenError {
     /// Its length is not the signed one, or above the limit.
     #[error("the sealed manifest has another length than the sender signed for")]
     Length,
+    /// The preview is longer than [`PREVIEW_BYTES_MAX`].
+    #[error("the sealed preview is longer than {PREVIEW_BYTES_MAX} bytes")]
+    PreviewLength,
     /// Its hash is not the signed one.
     #[error("the sealed bytes are not those that the sender signed for")]
     Hash,
@@ -226,6 +229,9 @@ impl OpenedBundle {
     /// Opens the preview: plain JSON, written by the sender and as hostile as any text.
     pub fn open_preview(&self, sealed: Vec<u8>) -> Result<Vec<u8>, OpenError> {
         let hash = self.verified.envelope().preview_hash.ok_or(OpenError::NoPreview)?;
+        if sealed.len() > PREVIEW_BYTES_MAX {
+            return Err(OpenError::PreviewLength);
+        }
         if sha256(&sealed) != hash {
             return Err(OpenError::Hash);
         }

@@ -61,7 +61,7 @@ pub(crate) fn seal_segment(
     let sha256 = sha256(&plain);
     let (codec, bytes) = encode(plain, prefix, compression)?;
     let prefix_len = match codec {
-        Codec::ZstdPrefix => u32::try_from(prefix.len()).expect("a prefix is at most 1 MiB"),
+        Codec::ZstdPrefix => u32::try_from(prefix.len()).expect("a prefix is at most 4 MiB"),
         Codec::Stored | Codec::Zstd | Codec::Gzip => NO_PREFIX,
     };
     let (key, bytes) = seal_once(rng, &aad(codec, plain_len, prefix_len), bytes);

@@ -119,7 +119,7 @@ mod tests {
         let bytes: Vec<u8> = (0..251).cycle().take(3 * PREFIX_BYTES).collect();
         let mut window = Window::new(Box::new(bytes.as_slice()), bytes.len() as u64);
         let mut end = 0;
-        for len in [10, PREFIX_BYTES - 5, 3, PREFIX_BYTES + 7] {
+        for len in [10, PREFIX_BYTES - 5, 3, PREFIX_BYTES] {
             window.peek(len).unwrap();
             window.skip(len);
             end += len;

@@ -119,6 +119,9 @@ pub struct Push {
     /// Tell the server nothing about the session: no title, no remote, no counts
     #[arg(long)]
     pub private: bool,
+    /// Compress what was appended by itself: more bytes, whose number tells less about them
+    #[arg(long)]
+    pub no_prefix: bool,
 }
 
 /// Hand a session over.
@@ -141,6 +144,9 @@ pub struct Handoff {
     /// Tell the server nothing about the session; refuses a message, which the server could read
     #[arg(long, conflicts_with = "message")]
     pub private: bool,
+    /// Compress what was appended by itself: more bytes, whose number tells less about them
+    #[arg(long)]
+    pub no_prefix: bool,
 }
 
 /// Look at handoffs.

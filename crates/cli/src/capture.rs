@@ -1,8 +1,10 @@
 //! A session on its way out: the files of a bundle, where they lie on this machine, and the card that describes them.
 
+mod progress;
+
 use std::{
     fs::{self, File},
-    io::{self, BufWriter, Seek as _, SeekFrom, Write as _},
+    io::{self, Seek as _, SeekFrom},
     path::{Path, PathBuf},
 };
 
@@ -11,6 +13,8 @@ use segue_domain::limits::BUNDLE_FILES_MAX;
 use segue_formats::{Env, Found, Header, SkipReason, Skipped, Tool};
 use segue_signed::{Card, card::CARD_TEXT_MAX};
 use tempfile::TempDir;
+
+pub use self::progress::Progress;
 
 use crate::{
     error::{CliError, Exit, Result},
@@ -23,8 +27,6 @@ use crate::{
 
 /// The neutral header's path in a bundle.
 pub const HEADER_PATH: &str = "session.json";
-/// The readable conversation's path in a bundle.
-pub const VIEW_PATH: &str = "view.jsonl";
 
 /// The files of a session at one moment.
 pub struct Capture {
@@ -34,6 +36,7 @@ pub struct Capture {
     pub preview: Option<Vec<u8>>,
     git_remote: Option<String>,
     files: Vec<LocalFile>,
+    progress: Option<Progress>,
     // Holds the files that were made for this capture.
     _made: Option<TempDir>,
 }
@@ -42,19 +45,27 @@ struct LocalFile {
     path: String,
     source: PathBuf,
     len: u64,
+    // Leading bytes that the last push sent.
+    trusted: u64,
 }
 
 impl Capture {
-    /// Captures a session from its tool. Growth from here on is not part of it.
-    pub fn from_tool(home: &Home, tools: &Env, found: &Found, output: &Output) -> Result<Self> {
-        let made = home.temporary()?;
-        let view_path = made.path().join(VIEW_PATH);
-        let failed = |error: io::Error| CliError::file("write", &view_path, &error);
-        let mut view = BufWriter::new(File::create(&view_path).map_err(failed)?);
-        let captured = segue_formats::format_for(found.tool)
-            .capture(tools, found, &mut view)
-            .map_err(|error| CliError::new(Exit::Error, "capture", format!("the session cannot be read: {error}")))?;
-        view.flush().map_err(failed)?;
+    /// Captures a session from its tool. Growth from here on is not part of it. With what the last push knew, only what
+    /// was appended since is read (SPEC F1); without, all is read and compared.
+    pub fn from_tool(
+        home: &Home,
+        tools: &Env,
+        found: &Found,
+        known: Option<&Progress>,
+        output: &Output,
+    ) -> Result<Self> {
+        let failed = |error| CliError::new(Exit::Error, "capture", format!("the session cannot be read: {error}"));
+        let format = segue_formats::format_for(found.tool);
+        let more = known.map(|known| format.capture_more(tools, found, &known.checkpoint, None)).transpose();
+        let (captured, known) = match more.map_err(failed)?.flatten() {
+            Some(captured) => (captured, known),
+            None => (format.capture(tools, found, None).map_err(failed)?, None),
+        };
         if captured.torn.total > 0 {
             output.warn(format!(
                 "Warning: {} damaged records in this session; they travel as they are and are left out when it is resumed.",
@@ -64,10 +75,13 @@ impl Capture {
         for skipped in &captured.skipped {
             output.warn(left_out(skipped));
         }
+        let made = home.temporary()?;
         let header_path = made.path().join(HEADER_PATH);
         crate::home::write_json(&header_path, &captured.header)?;
-        let mut files = vec![LocalFile::whole(HEADER_PATH, header_path)?, LocalFile::whole(VIEW_PATH, view_path)?];
+        let progress = Progress::of(&captured);
+        let mut files = vec![LocalFile::whole(HEADER_PATH, header_path)?];
         files.extend(captured.files.into_iter().map(|file| LocalFile {
+            trusted: known.map_or(0, |known| known.trusted(&file)),
             path: file.bundle_path,
             source: file.source,
             len: file.len,
@@ -77,8 +91,14 @@ impl Capture {
             preview: Some(captured.summary.to_json_bounded().into_bytes()),
             header: captured.header,
             files,
+            progress,
             _made: Some(made),
         })
+    }
+
+    /// What the next push may go on from, once this one is done.
+    pub fn progress(&self) -> Option<&Progress> {
+        self.progress.as_ref()
     }
 
     /// Captures a pulled session that was not resumed here: the files as they came. `card` is the one they came with.
@@ -91,18 +111,20 @@ impl Capture {
             preview: record.summary.as_ref().map(|summary| summary.to_string().into_bytes()),
             git_remote: card.map(|card| card.git_remote.clone()).filter(|remote| !remote.is_empty()),
             files,
+            progress: None,
             _made: None,
         })
     }
 
-    /// The files, to be read once each.
-    pub fn sources(&self) -> Vec<SourceFile<'_>> {
+    /// The files, to be read once each. With `prefixes`, what was appended is compressed with what stands before it; with
+    /// `trusting`, what the last push sent is not read again.
+    pub fn sources(&self, prefixes: bool, trusting: bool) -> Vec<SourceFile<'_>> {
         let source = |file: &LocalFile| SourceFile {
             path: file.path.clone(),
             mode: FileMode::Plain,
-            compression: if file.path == VIEW_PATH { Compression::Gzip } else { Compression::Zstd },
+            compression: if prefixes { Compression::Zstd } else { Compression::ZstdAlone },
             len: file.len,
-            trusted: 0,
+            trusted: if trusting { file.trusted } else { 0 },
             open: {
                 let path = file.source.clone();
                 Box::new(move |start| {
@@ -151,7 +173,7 @@ impl Capture {
 impl LocalFile {
     fn whole(path: &str, source: PathBuf) -> Result<Self> {
         let metadata = fs::metadata(&source).map_err(|error| CliError::file("read", &source, &error))?;
-        Ok(Self { path: path.to_owned(), source, len: metadata.len() })
+        Ok(Self { path: path.to_owned(), source, len: metadata.len(), trusted: 0 })
     }
 }
 

@@ -4,6 +4,8 @@ use std::{
     fs::{self, File},
     io,
     path::Path,
+    sync::Arc,
+    thread,
 };
 
 use segue_bundle::{
@@ -11,9 +13,8 @@ use segue_bundle::{
 };
 use segue_domain::{BundleId, Clock as _, HandoffId, limits::MANIFEST_BYTES_MAX};
 use segue_formats::Header;
-use segue_signed::{BundleKind, SignedKeyCard, Wrap, WrapKind};
+use segue_signed::{BundleKind, PackEntry, SignedKeyCard, Wrap, WrapKind};
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::{
     account::Account,
@@ -25,6 +26,7 @@ use crate::{
     output::Output,
     progress::Progress,
     remote::Remote,
+    spool::Spool,
     upload::{causes, owner},
 };
 
@@ -112,19 +114,49 @@ pub fn fetch(
     let bundle = BundleId::from_bytes(opened.verified().header().bundle_id);
     let sealed = remote.manifest(bundle, MANIFEST_BYTES_MAX as usize)?;
     let contents = opened.open_manifest(sealed).map_err(|error| refused(&error))?;
-    let folder = home.temporary()?;
-    let progress = Progress::bytes(output, "fetching");
-    progress.expect(contents.packs().iter().map(|pack| pack.len).sum());
-    for (index, pack) in contents.packs().iter().enumerate() {
-        let file = folder.path().join(index.to_string());
-        remote.get_pack(bundle, pack, &file, |bytes| progress.advance(bytes))?;
-    }
     remove_leftover(destination)?;
     if let Some(parent) = destination.parent() {
         crate::home::create_dir(parent)?;
     }
-    unpack(&mut rng()?, &contents, &Spool(&folder), destination).map_err(|error| refused(&error))?;
+    let folder = home.temporary()?;
+    let spools: Vec<_> =
+        (0..contents.packs().len()).map(|index| Spool::new(folder.path().join(index.to_string()))).collect();
+    let progress = Progress::bytes(output, "fetching");
+    progress.expect(contents.packs().iter().map(|pack| pack.len).sum());
+    thread::scope(|scope| {
+        let fetched = scope.spawn(|| fetch_packs(remote, bundle, contents.packs(), &spools, &progress));
+        let unpacked = unpack(&mut rng()?, &contents, &Spools(&spools), destination);
+        // Nobody waits for the rest any more.
+        give_up(&spools);
+        // A pack that did not come explains a file that did not.
+        fetched.join().expect("fetching does not panic").and(unpacked.map_err(|error| refused(&error)))
+    })?;
     Ok(contents)
+}
+
+/// Fetches one pack after the other; all that are missing after an error are given up.
+fn fetch_packs(
+    remote: &Remote,
+    bundle: BundleId,
+    packs: &[PackEntry],
+    spools: &[Arc<Spool>],
+    progress: &Progress,
+) -> Result<()> {
+    let fetch = |(pack, spool): (&PackEntry, &Arc<Spool>)| {
+        let writer = spool.writer();
+        let writer =
+            writer.map_err(|error| CliError::new(Exit::Error, "spool", format!("cannot keep a pack: {error}")))?;
+        remote.get_pack(bundle, pack, writer, |bytes| progress.advance(bytes))
+    };
+    let fetched = packs.iter().zip(spools).try_for_each(fetch);
+    give_up(spools);
+    fetched
+}
+
+fn give_up(spools: &[Arc<Spool>]) {
+    for spool in spools {
+        spool.give_up();
+    }
 }
 
 /// A pull that was cut short between its last rename and its record left verified files, which are fetched again.
@@ -135,12 +167,12 @@ fn remove_leftover(destination: &Path) -> Result<()> {
     }
 }
 
-/// The fetched packs.
-struct Spool<'a>(&'a TempDir);
+/// The packs that are fetched.
+struct Spools<'a>(&'a [Arc<Spool>]);
 
-impl PackSource for Spool<'_> {
+impl PackSource for Spools<'_> {
     fn open(&self, index: usize) -> io::Result<Box<dyn ReadSeek>> {
-        Ok(Box::new(File::open(self.0.path().join(index.to_string()))?))
+        Ok(Box::new(self.0[index].reader()?))
     }
 }
 

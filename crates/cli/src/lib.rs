@@ -3,7 +3,7 @@
 //! * [`args`]: every command and its help. [`commands`]: one file each.
 //! * [`home`]: where the client keeps its own files. [`account`], [`contacts`], [`library`]: what they hold.
 //! * [`remote`]: the typed client of `segue-api`; the only module that knows the network.
-//! * [`capture`], [`upload`], [`download`]: a session on its way out and in.
+//! * [`capture`], [`upload`], [`download`]: a session on its way out and in; [`spool`]: a pack between two of them.
 //! * [`output`], [`untrusted`], [`progress`], [`error`]: what a person sees.
 //!
 //! Nothing here is built before it is needed: `segue list` starts no runtime, loads no TLS and reads no account.
@@ -27,5 +27,6 @@ pub mod progress;
 pub mod remote;
 pub mod repository;
 pub mod resolve;
+pub mod spool;
 pub mod untrusted;
 pub mod upload;

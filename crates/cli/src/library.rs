@@ -4,6 +4,7 @@
 //! record.json     what it is and where it stands
 //! manifest.bin    the last manifest, with the keys of its segments: what a next push re-uses
 //! envelope.bin    its signed envelope
+//! capture.json    where the last push ended, and which state it belongs to
 //! content/        the files of a pulled session, verified
 //! ```
 
@@ -16,9 +17,11 @@ use std::{
 
 use segue_domain::SessionId;
 use segue_formats::{Found, Header};
+use segue_signed::SignedEnvelope;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    capture::Progress,
     error::{CliError, Exit, Result},
     home::{self, Home},
 };
@@ -44,6 +47,9 @@ pub struct Record {
     /// Whether the server is told nothing about it: asked for once, it stays so.
     #[serde(default)]
     pub private: bool,
+    /// Whether nothing is compressed with what stands before it: asked for once, it stays so.
+    #[serde(default)]
+    pub no_prefix: bool,
     /// The sender's summary, as it came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<serde_json::Value>,
@@ -73,6 +79,11 @@ pub struct Head {
 }
 
 impl Head {
+    /// Whether this is the state that `envelope` signs for.
+    pub fn is_of(&self, envelope: &SignedEnvelope) -> bool {
+        self.hash().is_ok_and(|hash| hash == envelope.hash())
+    }
+
     /// The hash's bytes.
     pub fn hash(&self) -> Result<[u8; 32]> {
         let bytes = data_encoding::HEXLOWER.decode(self.envelope_hash.as_bytes()).ok();
@@ -179,6 +190,17 @@ impl Library {
     pub fn manifest(&self, id: SessionId) -> Option<(Vec<u8>, Vec<u8>)> {
         let folder = self.folder(id);
         Some((fs::read(folder.join("manifest.bin")).ok()?, fs::read(folder.join("envelope.bin")).ok()?))
+    }
+
+    /// Stores what the next push goes on from, once the server has `head`.
+    pub fn save_progress(&self, id: SessionId, head: &Head, progress: &Progress) -> Result<()> {
+        home::write_json(&self.folder(id).join("capture.json"), &(head, progress))
+    }
+
+    /// What the push left that made `head`. Damaged leftovers cost a full capture and nothing else.
+    pub fn progress(&self, id: SessionId, head: &Head) -> Option<Progress> {
+        let known: Option<(Head, Progress)> = home::read_json(&self.folder(id).join("capture.json")).ok()?;
+        known.filter(|(of, _)| of == head).map(|(_, progress)| progress)
     }
 
     /// Forgets a session.

@@ -25,6 +25,12 @@ impl Progress {
         self.0.inc_length(bytes);
     }
 
+    /// `bytes` more were moved, of a number that nobody knows yet.
+    pub fn moved(&self, bytes: u64) {
+        self.0.inc_length(bytes);
+        self.0.inc(bytes);
+    }
+
     /// `bytes` more were moved.
     pub fn advance(&self, bytes: u64) {
         self.0.inc(bytes);

@@ -2,13 +2,15 @@
 
 mod sink;
 
+use std::thread;
+
 use data_encoding::HEXLOWER;
 use segue_bundle::{Contents, Draft, Heading, Manifest, Owner, Plan, SealedBundle, draft, seal_bundle};
 use segue_crypto::{EpochKeys, RecipientKey};
 use segue_domain::{Clock as _, SessionId};
-use segue_signed::{BundleKind, Card, InlinePack, PackEntry, Parcel, SignedEnvelope};
+use segue_signed::{BundleKind, Card, InlinePack, Parcel, SignedEnvelope};
 
-use self::sink::UploadSink;
+use self::sink::{SmallPack, UploadSink};
 use crate::{
     account::Account,
     capture::Capture,
@@ -75,8 +77,7 @@ impl<'a> Uploader<'a> {
     ///
     /// # Errors
     /// Conflict (exit 5) when another device pushed this session meanwhile.
-    pub fn push(&self, record: &mut Record, capture: &Capture, private: bool) -> Result<Pushed> {
-        record.private |= private;
+    pub fn push(&self, record: &mut Record, capture: &Capture) -> Result<Pushed> {
         match self.try_push(record, capture, true) {
             // The server no longer has a pack of the last push: send everything.
             Err(error) if error.code == "pack_unusable" => self.try_push(record, capture, false),
@@ -89,7 +90,7 @@ impl<'a> Uploader<'a> {
     fn try_push(&self, record: &mut Record, capture: &Capture, reuse: bool) -> Result<Pushed> {
         let id = record.session_id()?;
         let previous = if reuse { previous(&self.library, id) } else { None };
-        let draft = self.draft(capture, previous.as_ref().map(|(contents, _)| contents))?;
+        let (draft, inline) = self.draft(record, capture, previous.as_ref())?;
         let card = capture.card(record.private);
         if let (Some((contents, envelope)), Some(head)) = (&previous, &record.head) {
             let same = contents.manifest().content_hash() == draft.contents.manifest().content_hash();
@@ -107,11 +108,14 @@ impl<'a> Uploader<'a> {
             not_after: 0,
         };
         let (seq, sealed) = (purpose.seq, self.seal(record, capture, &draft.contents, purpose, &[], true)?);
-        self.remote.push(&body(&sealed, &[]))?;
+        self.remote.push(&body(&sealed, &inline))?;
         self.library.save_manifest(id, &draft.contents.manifest().encode(), sealed.envelope.as_bytes())?;
         record.header = capture.header.clone();
         record.head = Some(Head { seq, envelope_hash: HEXLOWER.encode(&sealed.envelope.hash()) });
         self.library.save(record)?;
+        if let (Some(head), Some(progress)) = (&record.head, capture.progress()) {
+            self.library.save_progress(id, head, progress)?;
+        }
         Ok(Pushed { plan: draft.plan(), contents: draft.contents, unchanged: false })
     }
 
@@ -124,15 +128,25 @@ impl<'a> Uploader<'a> {
         }
     }
 
-    /// Cuts, compresses, seals and sends what `previous` does not hold.
-    fn draft(&self, capture: &Capture, previous: Option<&Contents>) -> Result<Draft> {
-        let mut sink = UploadSink::new(&self.remote, &self.home, self.output)?;
-        let drafted = draft(&mut rng()?, capture.sources(), previous, &mut sink);
-        if let Some(failure) = sink.into_failure() {
-            return Err(failure);
-        }
-        drafted.map_err(|error| {
-            CliError::new(Exit::Error, "seal", format!("the session cannot be sealed: {}", causes(&error)))
+    /// Cuts, compresses, seals and sends what `previous` does not hold. Small packs are not sent but given back, to travel
+    /// with the manifest.
+    fn draft(
+        &self,
+        record: &Record,
+        capture: &Capture,
+        previous: Option<&(Contents, SignedEnvelope)>,
+    ) -> Result<(Draft, Vec<SmallPack>)> {
+        // What the capture trusts is what the state that is there was made of.
+        let at_head = previous.zip(record.head.as_ref()).is_some_and(|((_, envelope), head)| head.is_of(envelope));
+        let sources = capture.sources(!record.no_prefix, at_head);
+        thread::scope(|scope| {
+            let mut sink = UploadSink::start(scope, &self.remote, &self.home, self.output)?;
+            let drafted = draft(&mut rng()?, sources, previous.map(|(contents, _)| contents), &mut sink);
+            let small = sink.finish()?;
+            let draft = drafted.map_err(|error| {
+                CliError::new(Exit::Error, "seal", format!("the session cannot be sealed: {}", causes(&error)))
+            })?;
+            Ok((draft, small))
         })
     }
 
@@ -204,13 +218,13 @@ pub fn owner<'a>(account: &'a Account, keys: &'a EpochKeys) -> Owner<'a> {
 
 /// A sealed bundle as it is sent, with packs that were not uploaded before: together at most
 /// [`PACKS_INLINE_BYTES_MAX`](segue_domain::limits::PACKS_INLINE_BYTES_MAX).
-pub fn body<'a>(sealed: &'a SealedBundle, packs: &'a [(PackEntry, Vec<u8>)]) -> Parcel<'a> {
+pub fn body<'a>(sealed: &'a SealedBundle, packs: &'a [SmallPack]) -> Parcel<'a> {
     Parcel {
         envelope: sealed.envelope.as_bytes(),
         manifest: &sealed.sealed_manifest,
         preview: sealed.sealed_preview.as_deref(),
         wraps: sealed.wraps.clone(),
-        packs: packs.iter().map(|(entry, bytes)| InlinePack { id: entry.id, bytes }).collect(),
+        packs: packs.iter().map(|pack| InlinePack { id: pack.id, bytes: &pack.bytes }).collect(),
     }
 }
 

@@ -179,8 +179,8 @@ pub trait Format: Sync {
     /// The sessions whose id begins so, newest first. Looks at no other.
     fn find_beginning(&self, env: &Env, beginning: &str) -> Result<Vec<Found>, DiscoverError>;
 
-    /// Takes a session: says which native files to put into the bundle, and writes its view.
-    fn capture(&self, env: &Env, found: &Found, view: &mut dyn ViewSink) -> Result<Captured, CaptureError>;
+    /// Takes a session: says which native files to put into the bundle, and writes its view where one is asked for.
+    fn capture(&self, env: &Env, found: &Found, view: Option<&mut dyn ViewSink>) -> Result<Captured, CaptureError>;
 
     /// Takes a session that grew since `since` at a cost that does not depend on its length, and writes to `view` what
     /// its view grew by. Trusts that what was read then is unchanged (SPEC F1). `None` when it did more than grow, as far
@@ -190,8 +190,11 @@ pub trait Format: Sync {
         env: &Env,
         found: &Found,
         since: &Checkpoint,
-        view: &mut dyn ViewSink,
+        view: Option<&mut dyn ViewSink>,
     ) -> Result<Option<Captured>, CaptureError>;
+
+    /// Writes the view of a session as a bundle has it; `native_dir` holds what lies there below `native/`.
+    fn view(&self, native_dir: &Path, view: &mut dyn ViewSink) -> Result<(), CaptureError>;
 
     /// Installs a session. `native_dir` holds what the bundle has below `native/`; `cwd` is the directory that it will
     /// be resumed in; `fresh_id` is a new UUID (lower case), taken if the session's own id is taken here.

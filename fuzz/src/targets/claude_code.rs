@@ -128,7 +128,7 @@ fn capture(env: &Env, id: &str, path: PathBuf, len: usize) -> (Captured, Vec<u8>
         len: len as u64,
     };
     let mut view = Vec::new();
-    let captured = ClaudeCode.capture(env, &found, &mut view).expect("any bytes are a session");
+    let captured = ClaudeCode.capture(env, &found, Some(&mut view)).expect("any bytes are a session");
     for line in view.split_inclusive(|byte| *byte == b'\n') {
         assert!(line.len() <= MAX_VIEW_LINE && line.ends_with(b"\n"), "a line of the view has {} bytes", line.len());
     }

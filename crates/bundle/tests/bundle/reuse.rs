@@ -144,7 +144,7 @@ fn what_is_trusted_is_not_read_and_what_follows_is_compressed_with_it() {
         (last.codec, last.prefix_len, last.sealed_len, read.get())
     };
     let (codec, prefix, sealed, read) = grow(noise.len() as u64, Compression::Zstd);
-    assert_eq!((codec, prefix, read), (Codec::ZstdPrefix, 1024 * 1024, 1024 * 1024 + 100_000));
+    assert_eq!((codec, prefix, read), (Codec::ZstdPrefix, 1024 * 1024, SEGMENT + 100_000));
     assert!(sealed < 100, "{sealed}");
     // The same without trust, except that all is read and compared.
     assert_eq!(grow(0, Compression::Zstd), (codec, prefix, sealed, longer.len()));

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     list::day,
-    push::{Prepared, prepare},
+    push::{Prepared, Reading, prepare},
 };
 use crate::{
     account::Account,
@@ -32,8 +32,10 @@ pub(super) fn run(options: &args::Handoff, output: &Output) -> Result<()> {
             .hint("Shorten it, or say it in the session itself."));
     }
     let uploader = Uploader::open(output)?;
-    let mut session = prepare(&uploader, options.session.as_deref())?;
-    let pushed = uploader.push(&mut session.record, &session.capture, options.private)?;
+    let mut session = prepare(&uploader, options.session.as_deref(), Reading::All)?;
+    session.record.private |= options.private;
+    session.record.no_prefix |= options.no_prefix;
+    let pushed = uploader.push(&mut session.record, &session.capture)?;
     let (record, capture) = (&session.record, &session.capture);
     let head = record.head.as_ref().ok_or_else(|| CliError::new(Exit::Error, "push", "the session was not pushed"))?;
 

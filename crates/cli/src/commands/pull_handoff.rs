@@ -88,6 +88,7 @@ fn record(session: SessionId, id: HandoffId, verified: &VerifiedHandoff, content
         native: None,
         head: Some(Head { seq: header.seq, envelope_hash: HEXLOWER.encode(&envelope.hash()) }),
         private: header.card.is_private(),
+        no_prefix: false,
         summary: verified.preview()?,
         claimed: Some(ClaimedFrom {
             handoff_id: id.to_string(),

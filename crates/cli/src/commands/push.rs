@@ -20,8 +20,10 @@ use crate::{
 /// Pushes.
 pub(super) fn run(options: &args::Push, output: &Output) -> Result<()> {
     let uploader = Uploader::open(output)?;
-    let mut session = prepare(&uploader, options.session.as_deref())?;
-    let pushed = uploader.push(&mut session.record, &session.capture, options.private)?;
+    let mut session = prepare(&uploader, options.session.as_deref(), Reading::WhatIsNew)?;
+    session.record.private |= options.private;
+    session.record.no_prefix |= options.no_prefix;
+    let pushed = uploader.push(&mut session.record, &session.capture)?;
     let id = &session.record.session_id;
     let seq = session.record.head.as_ref().map_or(0, |head| head.seq);
     let sent = pushed.plan.new_pack_bytes;
@@ -55,8 +57,17 @@ impl Prepared {
     }
 }
 
+/// How much of a session that was pushed before is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// What was appended, where nothing else seems to have changed.
+    WhatIsNew,
+    /// Everything, compared with what was pushed.
+    All,
+}
+
 /// Captures a session and gives it an id, which is stored before the server hears of it.
-pub(super) fn prepare(uploader: &Uploader<'_>, named: Option<&str>) -> Result<Prepared> {
+pub(super) fn prepare(uploader: &Uploader<'_>, named: Option<&str>, reading: Reading) -> Result<Prepared> {
     let (library, tools) = (&uploader.library, environment::tools()?);
     let Chosen { record, found } = resolve(library, &tools, named)?;
     // Behind its lock, a session that two commands meet for the first time gets one id.
@@ -73,7 +84,12 @@ pub(super) fn prepare(uploader: &Uploader<'_>, named: Option<&str>) -> Result<Pr
     // Read again behind the lock: another command may have pushed meanwhile.
     let record = library.find(id)?.or(record);
     let capture = match (&found, &record) {
-        (Some(found), _) => Capture::from_tool(&uploader.home, &tools, found, uploader.output)?,
+        (Some(found), record) => {
+            let head =
+                record.as_ref().and_then(|record| record.head.as_ref()).filter(|_| reading == Reading::WhatIsNew);
+            let known = head.and_then(|head| library.progress(id, head));
+            Capture::from_tool(&uploader.home, &tools, found, known.as_ref(), uploader.output)?
+        }
         (None, Some(record)) if record.claimed.is_some() => {
             let card = previous(library, id).map(|(_, envelope)| envelope.envelope.header.card);
             Capture::from_content(library, record, card.as_ref())?
@@ -101,6 +117,7 @@ fn first_record(id: SessionId, capture: &Capture, found: Option<segue_formats::F
         native,
         head: None,
         private: false,
+        no_prefix: false,
         summary: None,
         claimed: None,
     }

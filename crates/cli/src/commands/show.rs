@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     fmt::Write as _,
     fs::File,
-    io::{BufRead, BufReader, Seek as _, SeekFrom},
+    io::{BufReader, BufWriter, Seek as _},
 };
 
 use segue_formats::{
@@ -15,10 +15,8 @@ use serde_json::{Value, json};
 
 use super::list::day;
 use crate::{
-    args,
-    capture::VIEW_PATH,
-    environment,
-    error::{CliError, Result},
+    args, environment,
+    error::{CliError, Exit, Result},
     home::Home,
     library::Library,
     output::Output,
@@ -79,27 +77,33 @@ pub(super) fn run(options: &args::Show, output: &Output) -> Result<()> {
 
 fn load(library: &Library, chosen: Chosen, count: usize) -> Result<Shown> {
     if let Some(found) = chosen.found {
-        let failed = |error: &dyn std::fmt::Display| {
-            CliError::new(crate::error::Exit::Error, "capture", format!("the session cannot be read: {error}"))
-        };
-        let mut view = tempfile::tempfile().map_err(|error| failed(&error))?;
-        let captured = segue_formats::format_for(found.tool)
-            .capture(&environment::tools()?, &found, &mut view)
-            .map_err(|error| failed(&error))?;
-        view.seek(SeekFrom::Start(0)).map_err(|error| failed(&error))?;
+        let format = segue_formats::format_for(found.tool);
+        let mut view = view_file()?;
+        let captured =
+            format.capture(&environment::tools()?, &found, Some(&mut view)).map_err(|error| unread(&error))?;
         let summary = serde_json::from_str(&captured.summary.to_json_bounded()).ok();
-        return Ok(Shown { header: captured.header, summary, messages: last(BufReader::new(view), count)? });
+        return Ok(Shown { header: captured.header, summary, messages: last(view, count)? });
     }
     let record = chosen.record.ok_or_else(|| CliError::not_found("there is no such session"))?;
-    let path = library.content(record.session_id()?).join(VIEW_PATH);
-    let view = File::open(&path).map_err(|error| CliError::file("read", &path, &error))?;
-    Ok(Shown { header: record.header, summary: record.summary, messages: last(BufReader::new(view), count)? })
+    let native = library.content(record.session_id()?).join("native");
+    let mut view = view_file()?;
+    segue_formats::format_for(record.header.tool).view(&native, &mut view).map_err(|error| unread(&error))?;
+    Ok(Shown { header: record.header, summary: record.summary, messages: last(view, count)? })
 }
 
-/// The last `count` messages of a view.
-fn last(view: impl BufRead, count: usize) -> Result<VecDeque<Message>> {
+fn unread(error: &dyn std::fmt::Display) -> CliError {
+    CliError::new(Exit::Error, "capture", format!("the session cannot be read: {error}"))
+}
+
+fn view_file() -> Result<BufWriter<File>> {
+    tempfile::tempfile().map(BufWriter::new).map_err(|error| unread(&error))
+}
+
+/// The last `count` messages of a view that was written.
+fn last(mut view: BufWriter<File>, count: usize) -> Result<VecDeque<Message>> {
+    view.rewind().map_err(|error| unread(&error))?;
     let mut messages = VecDeque::new();
-    for message in ViewReader::new(view) {
+    for message in ViewReader::new(BufReader::new(view.get_ref())) {
         messages.push_back(message.map_err(|error| CliError::verification(error.to_string()))?);
         if messages.len() > count {
             messages.pop_front();

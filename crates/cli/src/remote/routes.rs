@@ -1,24 +1,18 @@
 //! One function per route.
 
-use std::path::Path;
-
-use data_encoding::HEXLOWER;
-use reqwest::{Body, Method, header};
+use reqwest::Method;
 use segue_api::{
-    PACK_SHA256,
     account::{Account, Invitation, Join, OpenInvite, Server},
-    bundles::{Bundle, OwnWrap, Pack, Pushed},
+    bundles::{Bundle, OwnWrap, Pushed},
     handoffs::{Claim, Claimed, Handoff, Handoffs, Reservation, Reserve},
     invites::{CreateInvite, Invite},
     sessions::Session,
 };
-use segue_domain::{BundleId, HandoffId, PackId, SessionId};
-use segue_signed::{PackEntry, Parcel};
-use tokio::io::AsyncWriteExt as _;
-use tokio_util::io::ReaderStream;
+use segue_domain::{BundleId, HandoffId, SessionId};
+use segue_signed::Parcel;
 
-use super::{Remote, cut};
-use crate::error::{CliError, Exit, Result};
+use super::Remote;
+use crate::error::Result;
 
 impl Remote {
     /// What the server says of itself.
@@ -46,28 +40,6 @@ impl Remote {
         self.post("api/v1/invites", body)
     }
 
-    /// Stores a pack; the server's hash of what it read must be ours.
-    pub fn put_pack(&self, entry: &PackEntry, file: &Path, sent: impl Fn(u64)) -> Result<()> {
-        let id = PackId::from_bytes(entry.id);
-        let sha256 = HEXLOWER.encode(&entry.sha256);
-        let build = || {
-            let opened = std::fs::File::open(file).map_err(|error| CliError::file("read", file, &error))?;
-            let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(opened), 256 * 1024);
-            let request = self.request(Method::PUT, &format!("api/v1/packs/{id}"))?;
-            Ok(request
-                .header(header::CONTENT_LENGTH, entry.len)
-                .header(PACK_SHA256, &sha256)
-                .body(Body::wrap_stream(stream)))
-        };
-        let stored: Pack = super::understand(&self.run(build, 64 * 1024)?)?;
-        sent(entry.len);
-        if stored.sha256 == sha256 {
-            return Ok(());
-        }
-        Err(CliError::new(Exit::Network, "pack_hash", "the server stored other bytes than were sent")
-            .hint("Try again."))
-    }
-
     /// Stores a snapshot.
     pub fn push(&self, parcel: &Parcel<'_>) -> Result<Pushed> {
         self.post_parcel("api/v1/bundles", parcel)
@@ -91,25 +63,6 @@ impl Remote {
     /// A bundle's sealed manifest of at most `max` bytes.
     pub fn manifest(&self, bundle: BundleId, max: usize) -> Result<Vec<u8>> {
         self.get_bytes(&format!("api/v1/bundles/{bundle}/manifest"), max)
-    }
-
-    /// Fetches a pack into `file`; never more bytes than the envelope says.
-    pub fn get_pack(&self, bundle: BundleId, entry: &PackEntry, file: &Path, received: impl Fn(u64)) -> Result<()> {
-        let path = format!("api/v1/bundles/{bundle}/packs/{}", PackId::from_bytes(entry.id));
-        self.runtime.block_on(async {
-            let mut response = self.answer(&|| self.request(Method::GET, &path)).await?;
-            let failed = |error: std::io::Error| CliError::file("write", file, &error);
-            let mut out = tokio::fs::File::create(file).await.map_err(failed)?;
-            let mut left = entry.len;
-            while let Some(chunk) = response.chunk().await.map_err(|error| cut(&error))? {
-                left = left
-                    .checked_sub(chunk.len() as u64)
-                    .ok_or_else(|| CliError::verification("the server sends more bytes than the sender signed for"))?;
-                out.write_all(&chunk).await.map_err(failed)?;
-                received(chunk.len() as u64);
-            }
-            out.flush().await.map_err(failed)
-        })
     }
 
     /// Stores a claimer's own wrap.

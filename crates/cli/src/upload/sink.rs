@@ -1,69 +1,143 @@
-//! Where packs go: each is spooled to a file, sent as soon as it is complete, and dropped.
+//! Where packs go: a small one is kept to travel with the manifest, a large one is sent while it is still being sealed.
 
 use std::{
-    fs::{self, File},
-    io::{self, BufWriter, Write as _},
-    path::PathBuf,
+    io,
+    sync::{
+        Arc,
+        mpsc::{SyncSender, sync_channel},
+    },
+    thread::{Scope, ScopedJoinHandle},
 };
 
 use segue_bundle::PackSink;
+use segue_domain::{PackId, limits::PACKS_INLINE_BYTES_MAX};
 use segue_signed::PackEntry;
 use tempfile::TempDir;
 
 use crate::{
-    error::{CliError, Result},
+    error::{CliError, Exit, Result},
     home::Home,
     output::Output,
     progress::Progress,
-    remote::Remote,
+    remote::{Remote, same_bytes},
+    spool::{Spool, SpoolWriter},
 };
 
-/// Sends packs.
-pub(super) struct UploadSink<'a> {
-    remote: &'a Remote,
-    folder: TempDir,
-    open: Option<BufWriter<File>>,
-    progress: Progress,
-    failure: Option<CliError>,
+/// Packs that wait to be sent, beside the one that is: what sealing may be ahead of the network, on disk.
+const WAITING_MAX: usize = 1;
+
+/// A pack that was not sent.
+pub struct SmallPack {
+    /// Its id.
+    pub id: [u8; 16],
+    /// Its bytes.
+    pub bytes: Vec<u8>,
 }
 
-impl<'a> UploadSink<'a> {
-    /// Spools below `home` and sends to `remote`.
-    pub(super) fn new(remote: &'a Remote, home: &Home, output: &Output) -> Result<Self> {
-        let progress = Progress::bytes(output, "sending");
-        Ok(Self { remote, folder: home.temporary()?, open: None, progress, failure: None })
+/// Sends packs.
+pub(super) struct UploadSink<'scope> {
+    folder: TempDir,
+    small: Vec<SmallPack>,
+    open: Option<Open>,
+    queue: SyncSender<Upload>,
+    sent: Vec<PackEntry>,
+    sender: ScopedJoinHandle<'scope, Result<Vec<segue_api::bundles::Pack>>>,
+}
+
+enum Open {
+    Small(SmallPack),
+    Large(SpoolWriter),
+}
+
+struct Upload {
+    id: PackId,
+    spool: Arc<Spool>,
+}
+
+impl<'scope> UploadSink<'scope> {
+    /// Spools below `home` and sends to `remote`, in a thread of its own.
+    pub(super) fn start<'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        remote: &'env Remote,
+        home: &Home,
+        output: &'env Output,
+    ) -> Result<Self> {
+        let (queue, uploads) = sync_channel::<Upload>(WAITING_MAX);
+        let progress = Arc::new(Progress::bytes(output, "sending"));
+        let sender = scope.spawn(move || {
+            let told = move |bytes| progress.moved(bytes);
+            uploads.iter().map(|Upload { id, spool }| remote.put_pack(id, &spool, &told)).collect()
+        });
+        Ok(Self { folder: home.temporary()?, small: Vec::new(), open: None, queue, sent: Vec::new(), sender })
     }
 
+    /// Waits until all is sent, and gives the packs that were not.
+    ///
+    /// # Errors
     /// Why sending failed, in the words of the command line.
-    pub(super) fn into_failure(self) -> Option<CliError> {
-        self.failure
+    pub(super) fn finish(self) -> Result<Vec<SmallPack>> {
+        let Self { small, open, queue, sent, sender, folder: _folder } = self;
+        // A pack that is still open is one that sealing gave up: its error is the one to tell.
+        let given_up = open.is_some();
+        drop((open, queue));
+        let stored = match sender.join().expect("sending does not panic") {
+            Err(_) if given_up => return Ok(small),
+            stored => stored?,
+        };
+        if sent.iter().zip(&stored).all(|(entry, stored)| same_bytes(stored, entry)) {
+            return Ok(small);
+        }
+        Err(CliError::new(Exit::Network, "pack_hash", "the server stored other bytes than were sent")
+            .hint("Try again."))
     }
 
-    fn spool(&self) -> PathBuf {
-        self.folder.path().join("pack")
+    /// Begins to send what was kept so far.
+    fn send(&mut self, pack: &SmallPack) -> io::Result<SpoolWriter> {
+        let spool = Spool::new(self.folder.path().join(self.sent.len().to_string()));
+        let mut writer = spool.writer()?;
+        writer.write(&pack.bytes)?;
+        let upload = Upload { id: PackId::from_bytes(pack.id), spool };
+        self.queue.send(upload).map_err(|_| io::Error::other("the packs before were not sent"))?;
+        Ok(writer)
+    }
+
+    fn room(&self) -> usize {
+        PACKS_INLINE_BYTES_MAX.saturating_sub(self.small.iter().map(|pack| pack.bytes.len()).sum())
     }
 }
 
 impl PackSink for UploadSink<'_> {
-    fn begin(&mut self, _id: [u8; 16]) -> io::Result<()> {
-        self.open = Some(BufWriter::with_capacity(256 * 1024, File::create(self.spool())?));
+    fn begin(&mut self, id: [u8; 16]) -> io::Result<()> {
+        self.open = Some(Open::Small(SmallPack { id, bytes: Vec::new() }));
         Ok(())
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.open.as_mut().map_or(Ok(()), |file| file.write_all(bytes))
+        let room = self.room();
+        match self.open.take() {
+            Some(Open::Small(mut pack)) => {
+                pack.bytes.extend_from_slice(bytes);
+                self.open =
+                    Some(if pack.bytes.len() > room { Open::Large(self.send(&pack)?) } else { Open::Small(pack) });
+            }
+            Some(Open::Large(mut writer)) => {
+                writer.write(bytes)?;
+                self.open = Some(Open::Large(writer));
+            }
+            None => {}
+        }
+        Ok(())
     }
 
     fn finish(&mut self, entry: PackEntry) -> io::Result<()> {
-        if let Some(mut file) = self.open.take() {
-            file.flush()?;
+        match self.open.take() {
+            Some(Open::Small(pack)) => self.small.push(pack),
+            Some(Open::Large(writer)) => {
+                writer.complete();
+                self.sent.push(entry);
+            }
+            None => {}
         }
-        self.progress.expect(entry.len);
-        let sent = self.remote.put_pack(&entry, &self.spool(), |bytes| self.progress.advance(bytes));
-        if let Err(failure) = sent {
-            self.failure = Some(failure);
-            return Err(io::Error::other("the pack was not sent"));
-        }
-        fs::remove_file(self.spool())
+        Ok(())
     }
 }

@@ -3,41 +3,59 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, BufReader, Read, Seek};
+use std::path::Path;
 
 use super::chain::live_chain;
-use super::checkpoint::{self, Progress};
+use super::checkpoint::{self, Conversation, Progress};
 use super::files::{MAX_TRANSCRIPT, SESSION, list_beside};
 use super::index::{Entry, Index, Kind};
 use super::layout::session_of;
-use super::messages::Converter;
 use super::record::{Record, readable};
 use super::scan::{Scan, Spoken};
 use crate::lines::{Lines, MAX_LINE};
 use crate::session::{HEADER_VERSION, Header};
-use crate::summary::Summary;
-use crate::view::{Message, Part, Role, ViewSink, write_message};
+use crate::view::ViewSink;
 use crate::{CaptureError, Captured, CapturedFile, Checkpoint, Env, Found, Tool};
 
 /// Bytes of a transcript that are read at once.
 const READ_BYTES: usize = 256 * 1024;
 
 /// Takes the session as it is now; what the tool appends meanwhile is not part of it.
-pub(super) fn capture(env: &Env, found: &Found, view: &mut dyn ViewSink) -> Result<Captured, CaptureError> {
-    let (mut file, meta) = open(found)?;
+pub(super) fn capture(env: &Env, found: &Found, mut view: Option<&mut dyn ViewSink>) -> Result<Captured, CaptureError> {
+    let (mut file, meta) = open(&found.path)?;
+    let (progress, chain) = read_whole(&mut file, &meta, folder(found), &mut view)?;
+    let checkpoint = progress.checkpoint(&mut file, &meta, &chain)?;
+    finish(env, found, progress, meta.len(), checkpoint)
+}
+
+/// Writes the view of a transcript that a bundle holds.
+pub(super) fn view(native_dir: &Path, view: &mut dyn ViewSink) -> Result<(), CaptureError> {
+    let (mut file, meta) = open(&native_dir.join(SESSION))?;
+    read_whole(&mut file, &meta, "", &mut Some(view)).map(drop)
+}
+
+/// Reads a transcript. Gives what it is, and its live chain.
+fn read_whole(
+    file: &mut File,
+    meta: &Metadata,
+    folder: &str,
+    view: &mut Option<&mut dyn ViewSink>,
+) -> Result<(Progress, Vec<usize>), CaptureError> {
     let mut progress = Progress::default();
-    let mut lines = Lines::new(BufReader::with_capacity(READ_BYTES, (&mut file).take(meta.len())), MAX_LINE);
-    let order = read(&mut progress, &mut lines, found, view)?;
+    let mut lines = Lines::new(BufReader::with_capacity(READ_BYTES, file.by_ref().take(meta.len())), MAX_LINE);
+    let order = read(&mut progress, &mut lines, folder, view)?;
     if progress.scan.too_many {
         return Err(CaptureError::TooLarge);
     }
     let chain = live_chain(&progress.scan.index);
     if chain != order {
-        view.restart().map_err(CaptureError::View)?;
-        write_view(&mut file, &mut progress, &chain, view)?;
+        if let Some(view) = view {
+            view.restart().map_err(CaptureError::View)?;
+        }
+        convert_again(file, &mut progress, &chain, view)?;
     }
     progress.messages_off_chain = off_chain(&progress.scan.index, &chain);
-    let checkpoint = progress.checkpoint(&mut file, &meta, &chain)?;
-    finish(env, found, progress, meta.len(), checkpoint)
+    Ok((progress, chain))
 }
 
 /// Takes a session that only grew since `since`, and writes to `view` what its view grew by. `None` when it did more than
@@ -46,16 +64,16 @@ pub(super) fn capture_more(
     env: &Env,
     found: &Found,
     since: &Checkpoint,
-    view: &mut dyn ViewSink,
+    mut view: Option<&mut dyn ViewSink>,
 ) -> Result<Option<Captured>, CaptureError> {
-    let (mut file, meta) = open(found)?;
+    let (mut file, meta) = open(&found.path)?;
     let Some(mut progress) = checkpoint::resume(since, &mut file, &meta)? else { return Ok(None) };
     let (offset, number) = (progress.offset, progress.number);
     let window = progress.scan.index.entries.len();
     file.seek(io::SeekFrom::Start(offset))?;
     let rest = BufReader::with_capacity(READ_BYTES, (&mut file).take(meta.len() - offset));
     let mut lines = Lines::behind(rest, MAX_LINE, offset, number);
-    let more = read(&mut progress, &mut lines, found, view)?;
+    let more = read(&mut progress, &mut lines, folder(found), &mut view)?;
     let index = &progress.scan.index;
     let known = |entry: &Entry| entry.parent.is_some_and(|parent| index.position(parent).is_some());
     let mut expected: Vec<usize> = (0..window).collect();
@@ -72,11 +90,16 @@ pub(super) fn capture_more(
     finish(env, found, progress, meta.len(), Some(checkpoint)).map(Some)
 }
 
-fn open(found: &Found) -> Result<(File, Metadata), CaptureError> {
-    if !fs::symlink_metadata(&found.path)?.is_file() {
+/// The name of the project's folder.
+fn folder(found: &Found) -> &str {
+    found.path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default()
+}
+
+fn open(path: &Path) -> Result<(File, Metadata), CaptureError> {
+    if !fs::symlink_metadata(path)?.is_file() {
         return Err(CaptureError::NotASession);
     }
-    let file = File::open(&found.path)?;
+    let file = File::open(path)?;
     let meta = file.metadata()?;
     if meta.len() > MAX_TRANSCRIPT { Err(CaptureError::TooLarge) } else { Ok((file, meta)) }
 }
@@ -85,56 +108,47 @@ fn open(found: &Found) -> Result<(File, Metadata), CaptureError> {
 fn read<R: Read>(
     progress: &mut Progress,
     lines: &mut Lines<BufReader<R>>,
-    found: &Found,
-    view: &mut dyn ViewSink,
+    folder: &str,
+    view: &mut Option<&mut dyn ViewSink>,
 ) -> Result<Vec<usize>, CaptureError> {
-    let folder = found.path.parent().and_then(|path| path.file_name()).and_then(|name| name.to_str());
-    let (mut order, mut failed) = (Vec::new(), None);
-    let Progress { scan, converter, summary_of_words, .. } = progress;
-    let read = scan.read(lines, folder.unwrap_or_default(), &mut |spoken: Spoken<'_>| {
+    let (mut order, mut failed) = (Vec::new(), false);
+    let Progress { scan, conversation, .. } = progress;
+    let read = scan.read(lines, folder, &mut |spoken: Spoken<'_>| {
         let Some(position) = spoken.position else { return Ok(()) };
         if spoken.boundary {
             order.clear();
-            (*converter, *summary_of_words) = (Converter::default(), Summary::default());
-            view.restart()?;
+            *conversation = Conversation::default();
+            if let Some(view) = view {
+                view.restart().inspect_err(|_| failed = true)?;
+            }
         }
         order.push(position);
-        let Some(message) = converter.convert(spoken.record, spoken.message) else { return Ok(()) };
-        spoken_words(&message).for_each(|text| summary_of_words.add_message(text));
-        write_message(message, view).inspect_err(|error| failed = Some(error.kind()))
+        let written = conversation.add(spoken.record, spoken.message, view);
+        written.inspect_err(|_| failed = true)
     });
     (progress.number, progress.offset) = lines.position();
-    read.map_err(|error| if failed == Some(error.kind()) { CaptureError::View(error) } else { error.into() })?;
+    read.map_err(|error| if failed { CaptureError::View(error) } else { error.into() })?;
     Ok(order)
 }
 
-fn write_view(
+fn convert_again(
     file: &mut File,
     progress: &mut Progress,
     chain: &[usize],
-    view: &mut dyn ViewSink,
+    view: &mut Option<&mut dyn ViewSink>,
 ) -> Result<(), CaptureError> {
-    let mut converter = Converter::default();
-    let mut summary = Summary::default();
+    let mut conversation = Conversation::default();
     let mut reader = ChainReader { file: BufReader::new(file), position: 0, bytes: Vec::new() };
     reader.file.rewind()?;
     for at in chain {
         let bytes = reader.read(&progress.scan.index.entries[*at])?;
         let text = readable(bytes);
         let Some(record) = Record::parse(&text) else { continue };
-        let Some(message) = converter.convert(&record, record.native_message().as_ref()) else { continue };
-        spoken_words(&message).for_each(|text| summary.add_message(text));
-        write_message(message, view).map_err(CaptureError::View)?;
+        let message = record.native_message();
+        conversation.add(&record, message.as_ref(), view).map_err(CaptureError::View)?;
     }
-    (progress.converter, progress.summary_of_words) = (converter, summary);
+    progress.conversation = conversation;
     Ok(())
-}
-
-fn spoken_words(message: &Message) -> impl Iterator<Item = &str> {
-    message.parts.iter().filter_map(|part| match part {
-        Part::Text { text, .. } if message.role == Role::Assistant => Some(text.as_str()),
-        _ => None,
-    })
 }
 
 /// Messages that are in the file but not in the chain.
@@ -187,7 +201,7 @@ fn finish(
 
 fn make_header(id: &str, progress: &Progress) -> Header {
     let Scan { facts, torn, .. } = &progress.scan;
-    let (mut counts, mut dropped) = progress.converter.finish();
+    let (mut counts, mut dropped) = progress.conversation.converter.finish();
     counts.lines = torn.kept;
     dropped.messages_off_chain = progress.messages_off_chain;
     Header {

@@ -14,10 +14,12 @@ use sha2::{Digest, Sha256};
 use super::chain::is_settled;
 use super::index::{Entry, Index, Key};
 use super::messages::Converter;
+use super::record::{NativeMessage, Record};
 use super::scan::{Facts, Scan};
 use crate::Checkpoint;
 use crate::summary::Summary;
 use crate::torn::TornReport;
+use crate::view::{Part, Role, ViewSink, write_message};
 
 /// Version of the state below: another one is not understood, and the next capture is a whole one.
 const VERSION: u32 = 1;
@@ -32,14 +34,38 @@ const WAITING_MAX: usize = 1000;
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     pub(super) scan: Scan,
-    pub(super) converter: Converter,
-    /// The last words of the model; the rest of the summary is in the scan.
-    pub(super) summary_of_words: Summary,
+    pub(super) conversation: Conversation,
     pub(super) messages_off_chain: u64,
     /// Bytes read.
     pub(super) offset: u64,
     /// Lines read.
     pub(super) number: u64,
+}
+
+/// The live conversation so far.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+pub(super) struct Conversation {
+    pub(super) converter: Converter,
+    /// The last words of the model; the rest of the summary is in the scan.
+    words: Summary,
+}
+
+impl Conversation {
+    /// Adds a line, and writes its message if it has one.
+    pub(super) fn add(
+        &mut self,
+        record: &Record<'_>,
+        message: Option<&NativeMessage<'_>>,
+        view: &mut Option<&mut dyn ViewSink>,
+    ) -> io::Result<()> {
+        let Some(message) = self.converter.convert(record, message) else { return Ok(()) };
+        for part in &message.parts {
+            if let (Role::Assistant, Part::Text { text, .. }) = (message.role, part) {
+                self.words.add_message(text);
+            }
+        }
+        view.as_deref_mut().map_or(Ok(()), |view| write_message(message, view))
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -53,9 +79,8 @@ struct State {
     noted_leaf: Option<Key>,
     facts: Facts,
     summary: Summary,
-    summary_of_words: Summary,
     writes: Vec<(Key, String)>,
-    converter: Converter,
+    conversation: Conversation,
     messages_off_chain: u64,
     torn: TornReport,
 }
@@ -63,7 +88,7 @@ struct State {
 impl Progress {
     /// What was done, and the last words.
     pub(super) fn summary(&self) -> Summary {
-        Summary { last_messages: self.summary_of_words.last_messages.clone(), ..self.scan.summary.clone() }
+        Summary { last_messages: self.conversation.words.last_messages.clone(), ..self.scan.summary.clone() }
     }
 
     /// Where this capture ended; `None` in the middle of a line, or when it would not be small.
@@ -74,7 +99,7 @@ impl Progress {
         chain: &[usize],
     ) -> io::Result<Option<Checkpoint>> {
         let Some(tail) = tail(file, self.offset)?.filter(|_| self.offset == meta.len()) else { return Ok(None) };
-        let small = self.scan.writes.len() <= WAITING_MAX && self.converter.waiting() <= WAITING_MAX;
+        let small = self.scan.writes.len() <= WAITING_MAX && self.conversation.converter.waiting() <= WAITING_MAX;
         if !small || !is_settled(&self.scan.index, chain) {
             return Ok(None);
         }
@@ -90,9 +115,8 @@ impl Progress {
             window,
             facts: self.scan.facts.clone(),
             summary: self.scan.summary.clone(),
-            summary_of_words: self.summary_of_words.clone(),
             writes: self.scan.writes.iter().map(|(key, path)| (*key, path.clone())).collect(),
-            converter: self.converter.clone(),
+            conversation: self.conversation.clone(),
             messages_off_chain: self.messages_off_chain,
             torn: self.scan.torn.clone(),
         };
@@ -125,8 +149,7 @@ pub(super) fn resume(since: &Checkpoint, file: &mut File, meta: &Metadata) -> io
     let (facts, torn, summary) = (state.facts, state.torn, state.summary);
     Ok(Some(Progress {
         scan: Scan { index, facts, torn, summary, writes, ..Scan::default() },
-        converter: state.converter,
-        summary_of_words: state.summary_of_words,
+        conversation: state.conversation,
         messages_off_chain: state.messages_off_chain,
         offset: state.offset,
         number: state.number,

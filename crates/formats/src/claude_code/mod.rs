@@ -58,7 +58,7 @@ impl Format for ClaudeCode {
         discover::find(env, native_id)
     }
 
-    fn capture(&self, env: &Env, found: &Found, view: &mut dyn ViewSink) -> Result<Captured, CaptureError> {
+    fn capture(&self, env: &Env, found: &Found, view: Option<&mut dyn ViewSink>) -> Result<Captured, CaptureError> {
         capture::capture(env, found, view)
     }
 
@@ -67,9 +67,13 @@ impl Format for ClaudeCode {
         env: &Env,
         found: &Found,
         since: &Checkpoint,
-        view: &mut dyn ViewSink,
+        view: Option<&mut dyn ViewSink>,
     ) -> Result<Option<Captured>, CaptureError> {
         capture::capture_more(env, found, since, view)
+    }
+
+    fn view(&self, native_dir: &Path, view: &mut dyn ViewSink) -> Result<(), CaptureError> {
+        capture::view(native_dir, view)
     }
 
     fn install(

@@ -32,12 +32,6 @@ impl ViewSink for Vec<u8> {
     }
 }
 
-impl ViewSink for io::Sink {
-    fn restart(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Writes one message as a line, cut to its bounds.
 pub fn write_message(message: Message, mut out: &mut dyn ViewSink) -> io::Result<()> {
     serde_json::to_writer(&mut out, &bound(message))?;

@@ -16,7 +16,7 @@ fn both(scene: &Scene, id: &str, before: Option<&(Captured, Vec<u8>)>) -> ((Capt
     let Some(checkpoint) = &known.checkpoint else { return ((captured, view), false) };
     let found = ClaudeCode.find(&scene.env(), id).unwrap().unwrap();
     let mut grown = known_view.clone();
-    let more = ClaudeCode.capture_more(&scene.env(), &found, checkpoint, &mut grown).unwrap();
+    let more = ClaudeCode.capture_more(&scene.env(), &found, checkpoint, Some(&mut grown)).unwrap();
     let served = more.is_some();
     if let Some(more) = more {
         assert_eq!(String::from_utf8_lossy(&grown), String::from_utf8_lossy(&view));
@@ -93,11 +93,11 @@ fn what_does_more_than_grow_is_read_whole() {
     fs::write(&path, whole.replacen("user", "usex", 1)).unwrap();
     let found = ClaudeCode.find(&scene.env(), id).unwrap().unwrap();
     let checkpoint = before.0.checkpoint.clone().unwrap();
-    assert!(ClaudeCode.capture_more(&scene.env(), &found, &checkpoint, &mut Vec::new()).unwrap().is_none());
+    assert!(ClaudeCode.capture_more(&scene.env(), &found, &checkpoint, None).unwrap().is_none());
     // Another file in its place.
     let other = scene.project("other");
     fs::write(&other, &whole).unwrap();
     fs::rename(&other, &path).unwrap();
-    let served = ClaudeCode.capture_more(&scene.env(), &found, &checkpoint, &mut Vec::new()).unwrap().is_some();
+    let served = ClaudeCode.capture_more(&scene.env(), &found, &checkpoint, None).unwrap().is_some();
     assert!(!served, "an inode of its own");
 }

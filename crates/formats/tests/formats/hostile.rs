@@ -40,7 +40,7 @@ fn take(env: &Env, transcript: &[u8]) -> (Captured, Vec<u8>) {
         len: transcript.len() as u64,
     };
     let mut view = Vec::new();
-    let captured = ClaudeCode.capture(env, &found, &mut view).unwrap();
+    let captured = ClaudeCode.capture(env, &found, Some(&mut view)).unwrap();
     (captured, view)
 }
 

@@ -29,7 +29,7 @@ fn sender(transcript: &[u8]) -> Scene {
 
 fn take(scene: &Scene) -> Result<Captured, CaptureError> {
     let found = ClaudeCode.find(&scene.env(), ID).unwrap().expect("the session is there");
-    ClaudeCode.capture(&scene.env(), &found, &mut Vec::new())
+    ClaudeCode.capture(&scene.env(), &found, Some(&mut Vec::new()))
 }
 
 /// A file without blocks on the disk.
@@ -46,7 +46,7 @@ fn a_transcript_over_four_gib_names_the_limit() {
     let path = scene.project("-x").join(format!("{ID}.jsonl"));
     let found = ClaudeCode.find(&scene.env(), ID).unwrap().unwrap();
     sparse(&path, MAX_TRANSCRIPT + 1);
-    let refused = ClaudeCode.capture(&scene.env(), &found, &mut Vec::new()).unwrap_err();
+    let refused = ClaudeCode.capture(&scene.env(), &found, Some(&mut Vec::new())).unwrap_err();
     assert_eq!(
         refused.to_string(),
         "the session has more than 4294967296 bytes or 2000000 messages: start a new one from where it stands"
@@ -65,7 +65,7 @@ fn a_transcript_of_four_gib_is_taken() {
     let scene = sender(prompt("a").as_bytes());
     let found = ClaudeCode.find(&scene.env(), ID).unwrap().unwrap();
     sparse(&scene.project("-x").join(format!("{ID}.jsonl")), MAX_TRANSCRIPT);
-    let captured = ClaudeCode.capture(&scene.env(), &found, &mut Vec::new()).unwrap();
+    let captured = ClaudeCode.capture(&scene.env(), &found, Some(&mut Vec::new())).unwrap();
     assert_eq!((captured.torn.kept, captured.torn.quarantined[0].reason), (1, Damage::TooLong));
 }
 

@@ -52,7 +52,7 @@ impl Scene {
     pub(crate) fn capture(&self, id: &str) -> (Captured, Vec<u8>) {
         let found = ClaudeCode.find(&self.env(), id).unwrap().expect("the session is there");
         let mut view = Vec::new();
-        let captured = ClaudeCode.capture(&self.env(), &found, &mut view).unwrap();
+        let captured = ClaudeCode.capture(&self.env(), &found, Some(&mut view)).unwrap();
         (captured, view)
     }
 

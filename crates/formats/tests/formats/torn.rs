@@ -61,7 +61,7 @@ impl Torn {
             len: len as u64,
         };
         let mut view = Vec::new();
-        let captured = ClaudeCode.capture(&self.scene.env(), &found, &mut view).unwrap();
+        let captured = ClaudeCode.capture(&self.scene.env(), &found, Some(&mut view)).unwrap();
         (captured, view)
     }
 }

@@ -85,7 +85,7 @@ fn a_hostile_line_holds_a_few_times_its_length() {
             updated_at_ms: 0,
             len: len as u64,
         };
-        let (captured, taking) = held(|| ClaudeCode.capture(&env, &found, &mut Vec::new()).unwrap());
+        let (captured, taking) = held(|| ClaudeCode.capture(&env, &found, Some(&mut Vec::new())).unwrap());
         fs::rename(&path, project.join("native/session.jsonl")).unwrap();
         let receiver = Env { home: home.path().join("receiver"), claude_config_dir: None };
         let fresh = "77777777-2222-4333-8444-555555555555";

@@ -56,7 +56,7 @@ impl Installer<'_> {
         let staged = self.home.temporary()?;
         let captured = self
             .format
-            .capture(self.tools, found, &mut io::sink())
+            .capture(self.tools, found, None)
             .map_err(|error| CliError::new(Exit::Error, "capture", format!("the session cannot be read: {error}")))?;
         for file in &captured.files {
             stage(file, staged.path())?;
