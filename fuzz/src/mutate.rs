@@ -27,7 +27,7 @@ const EDGES: [u64; 14] = [
     u64::MAX,
 ];
 
-/// Changes `input` once to [`CHANGES_MAX`] times. `corpus` gives what is spliced in, `dictionary` words of the format.
+/// Changes `input` at one to six places. `corpus` gives what is spliced in, `dictionary` words of the format.
 pub fn mutate(random: &mut Random, input: &mut Vec<u8>, corpus: &[Vec<u8>], dictionary: &[&[u8]]) {
     for _ in 0..=random.below(CHANGES_MAX) {
         change(random, input, corpus, dictionary);
