@@ -5,8 +5,12 @@
 
 pub mod claude;
 pub mod conversation;
+pub mod fault;
 pub mod model_stub;
+pub mod native;
 pub mod person;
+pub mod relay;
+pub mod rig;
 pub mod server;
 pub mod story;
 

@@ -3,6 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     fs,
+    os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -10,19 +11,20 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use crate::server::program;
+use crate::server::{program, wrapped};
 
 /// One person's machine below a folder.
 #[derive(Debug, Clone)]
 pub struct Person {
     root: PathBuf,
     variables: Vec<(OsString, OsString)>,
+    wrapper: Vec<OsString>,
 }
 
 /// What a command did.
 #[derive(Debug, Clone)]
 pub struct Ran {
-    /// Its exit code.
+    /// Its exit code; as in a shell, 128 and the number of a signal that ended it.
     pub code: i32,
     /// What it answered.
     pub stdout: String,
@@ -36,7 +38,7 @@ impl Person {
         for folder in ["home", "work"] {
             fs::create_dir_all(root.join(folder))?;
         }
-        Ok(Self { root: fs::canonicalize(root)?, variables: Vec::new() })
+        Ok(Self { root: fs::canonicalize(root)?, variables: Vec::new(), wrapper: Vec::new() })
     }
 
     /// The same person with one more variable set.
@@ -44,6 +46,12 @@ impl Person {
     pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.variables.push((name.into(), value.into()));
         self
+    }
+
+    /// The same person with words before each command: what runs it, as `strace`.
+    #[must_use]
+    pub fn under(&self, wrapper: Vec<OsString>) -> Self {
+        Self { wrapper, ..self.clone() }
     }
 
     /// Their `HOME`.
@@ -63,7 +71,7 @@ impl Person {
 
     /// The command with this person's environment and nothing else of the machine but its PATH.
     pub fn command<Arg: AsRef<OsStr>>(&self, arguments: &[Arg]) -> Result<Command> {
-        let mut command = Command::new(program("segue")?);
+        let mut command = wrapped(&self.wrapper, program("segue")?);
         command.args(arguments).current_dir(self.work()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", self.home()).env("SEGUE_HOME", self.segue_home());
@@ -75,8 +83,9 @@ impl Person {
     /// Runs `segue` to its end.
     pub fn run<Arg: AsRef<OsStr>>(&self, arguments: &[Arg]) -> Result<Ran> {
         let output = self.command(arguments)?.output()?;
+        let ended_by = || output.status.signal().map(|signal| 128 + signal);
         Ok(Ran {
-            code: output.status.code().context("segue was ended by a signal")?,
+            code: output.status.code().or_else(ended_by).context("segue ended in no known way")?,
             stdout: String::from_utf8(output.stdout)?,
             stderr: String::from_utf8(output.stderr)?,
         })

@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::OsString,
     fs::{self, File},
-    io::{BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
 };
@@ -26,7 +26,7 @@ pub fn program(name: &str) -> Result<PathBuf> {
 pub struct Server {
     child: Child,
     // Kept open: the server's line on it may not fail.
-    _stdout: BufReader<ChildStdout>,
+    stdout: Option<BufReader<ChildStdout>>,
     url: String,
     owner_link: Option<String>,
     data: PathBuf,
@@ -39,6 +39,8 @@ pub struct Options {
     pub arguments: Vec<OsString>,
     /// More variables.
     pub variables: Vec<(OsString, OsString)>,
+    /// Words before the program: what runs it, as `strace`. It must become the program's process.
+    pub wrapper: Vec<OsString>,
 }
 
 impl Server {
@@ -47,7 +49,7 @@ impl Server {
         fs::create_dir_all(data)?;
         let log = data.with_extension("log");
         let log = File::options().create(true).append(true).open(&log).context("cannot write the server's log")?;
-        let mut child = Command::new(program("segue-server")?)
+        let mut child = wrapped(&options.wrapper, program("segue-server")?)
             .arg("--data")
             .arg(data)
             .args(["--listen", "127.0.0.1:0", "--json", "--requests-per-minute", "1000000"])
@@ -60,13 +62,15 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().context("stdout was asked for")?);
         let mut line = String::new();
         stdout.read_line(&mut line)?;
-        let ready: Value = match serde_json::from_str(&line) {
-            Ok(ready) => ready,
-            Err(_) => bail!("the server did not start: {line}{}", fs::read_to_string(data.with_extension("log"))?),
+        let Ok(ready) = serde_json::from_str::<Value>(&line) else {
+            // It may be under way still, and say so to nobody.
+            drop(child.kill());
+            let status = child.wait()?;
+            bail!("the server did not start: {status}: {line}{}", fs::read_to_string(data.with_extension("log"))?);
         };
         Ok(Self {
             child,
-            _stdout: stdout,
+            stdout: Some(stdout),
             url: ready["url"].as_str().context("the ready line names no url")?.to_owned(),
             owner_link: ready["owner_link"].as_str().map(str::to_owned),
             data: data.to_owned(),
@@ -88,6 +92,14 @@ impl Server {
         Ok(fs::read_to_string(self.data.with_extension("log"))?)
     }
 
+    /// Something to wait with, in another thread, until it has ended.
+    ///
+    /// # Errors
+    /// When it was taken before.
+    pub fn end(&mut self) -> Result<End> {
+        Ok(End(self.stdout.take().context("somebody waits for the end already")?))
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -99,6 +111,25 @@ impl Server {
         self.child.wait()?;
         Ok(())
     }
+}
+
+/// The end of a server.
+pub struct End(BufReader<ChildStdout>);
+
+impl End {
+    /// Waits for it.
+    pub fn wait(mut self) -> Result<()> {
+        // Nothing is said behind the first line: what ends is the process that could.
+        Ok(io::copy(&mut self.0, &mut io::sink()).map(drop)?)
+    }
+}
+
+/// A command that runs `program`, with words before it.
+pub(crate) fn wrapped(wrapper: &[OsString], program: PathBuf) -> Command {
+    let mut words = wrapper.iter().cloned().chain([program.into()]);
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words);
+    command
 }
 
 impl Drop for Server {

@@ -1,6 +1,8 @@
 //! End-to-end tests, in one binary so that they link once. To add some: a module beside this file, named here.
 
 mod demo;
+#[cfg(target_os = "linux")]
+mod faults;
 mod handoff;
 mod model_stub;
 mod nothing_readable;

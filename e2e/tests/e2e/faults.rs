@@ -1,0 +1,5 @@
+//! What a killed program, a failing disk and a cut network leave behind: nothing that was acknowledged is lost, nothing
+//! half-written is in anybody's way, and the same command run again completes. See `docs/testing.md`, "Faults".
+
+mod kills;
+mod round;
