@@ -12,13 +12,12 @@ use segue_bundle::{Compression, FileMode, SourceFile};
 use segue_domain::limits::BUNDLE_FILES_MAX;
 use segue_formats::{Env, Found, Header, SkipReason, Skipped, Tool};
 use segue_signed::{Card, card::CARD_TEXT_MAX};
-use tempfile::TempDir;
 
 pub use self::progress::Progress;
 
 use crate::{
     error::{CliError, Exit, Result},
-    home::Home,
+    home::{Home, Temporary},
     library::{Library, Record},
     output::Output,
     repository,
@@ -38,7 +37,7 @@ pub struct Capture {
     files: Vec<LocalFile>,
     progress: Option<Progress>,
     // Holds the files that were made for this capture.
-    _made: Option<TempDir>,
+    _made: Option<Temporary>,
 }
 
 struct LocalFile {

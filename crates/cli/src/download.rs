@@ -159,12 +159,23 @@ fn give_up(spools: &[Arc<Spool>]) {
     }
 }
 
-/// A pull that was cut short between its last rename and its record left verified files, which are fetched again.
+/// A pull that was cut short between its last rename and its record left verified files, which are fetched again; one that
+/// was killed before left some of them beside, in folders with hidden names.
 fn remove_leftover(destination: &Path) -> Result<()> {
-    match fs::remove_dir_all(destination) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CliError::file("remove", destination, &error)),
-        _ => Ok(()),
+    let name = destination.file_name().unwrap_or_default().to_string_lossy();
+    let hidden = format!(".{name}.");
+    let beside = destination.parent().and_then(|parent| fs::read_dir(parent).ok()).into_iter().flatten().flatten();
+    let parts =
+        beside.filter(|entry| entry.file_name().to_string_lossy().starts_with(&hidden)).map(|entry| entry.path());
+    for path in parts.chain([destination.to_owned()]) {
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(CliError::file("remove", &path, &error));
+            }
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 /// The packs that are fetched.

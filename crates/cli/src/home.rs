@@ -3,21 +3,20 @@
 //! It is for its owner only (0700, the files that hold secrets 0600), and every file is replaced as a whole: written
 //! beside, synced, renamed. A half-written file is never at its final place.
 
+mod temporary;
+
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use etcetera::BaseStrategy as _;
-use segue_domain::Clock as _;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{
-    environment::SystemClock,
-    error::{CliError, Result},
-};
+pub use self::temporary::Temporary;
+use crate::error::{CliError, Result};
 
 /// The client's own folder.
 #[derive(Debug, Clone)]
@@ -54,12 +53,12 @@ impl Home {
         &self.root
     }
 
-    /// A fresh temporary folder on the same disk as the rest, removed when dropped.
-    pub fn temporary(&self) -> Result<tempfile::TempDir> {
+    /// A fresh temporary folder on the same disk as the rest, removed when dropped. Those of commands that were killed are
+    /// removed now.
+    pub fn temporary(&self) -> Result<Temporary> {
         let parent = self.path("tmp");
         create_dir(&parent)?;
-        sweep(&parent);
-        tempfile::TempDir::new_in(&parent).map_err(|error| CliError::file("create a folder in", &parent, &error))
+        temporary::create(&parent).map_err(|error| CliError::file("create a folder in", &parent, &error))
     }
 
     /// Takes the folder's lock, so that two commands do not change it at once. Waits for the other one.
@@ -73,21 +72,6 @@ impl Home {
     }
 }
 
-/// Removes what commands that were killed left behind. No command runs for a day, so nobody needs what is older.
-fn sweep(folder: &Path) {
-    const DAY: std::time::Duration = std::time::Duration::from_hours(24);
-    let now = SystemClock.now().as_millis();
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
-        let since = modified.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok()).map(|since| since + DAY);
-        if since.is_some_and(|end| i64::try_from(end.as_millis()).is_ok_and(|end| end < now)) {
-            // What cannot be removed today is tried again with the next command.
-            drop(fs::remove_dir_all(entry.path()));
-        }
-    }
-}
-
 /// Creates a folder and its parents, for its owner only.
 pub fn create_dir(path: &Path) -> Result<()> {
     let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
@@ -98,14 +82,34 @@ pub fn create_dir(path: &Path) -> Result<()> {
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let parent = path.parent().unwrap_or(Path::new("."));
     create_dir(parent)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let part = parent.join(format!(".{name}.part"));
     let replace = || -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(parent)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
+        let mut file = open_part(&part)?;
+        let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&part, path));
+        if written.is_err() {
+            // What cannot be removed now is written over by the next.
+            drop(fs::remove_file(&part));
+        }
+        written?;
         File::open(parent)?.sync_all()
     };
     replace().map_err(|error| CliError::file("write", path, &error))
+}
+
+/// Opens a file for this command alone. What a command that was killed left there is written over: its name is fixed, so
+/// that nothing piles up.
+fn open_part(part: &Path) -> io::Result<File> {
+    loop {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(part)?;
+        file.lock()?;
+        let mine = file.metadata()?;
+        // Another command may have put this very file in its final place while we waited.
+        if fs::metadata(part).is_ok_and(|there| (there.dev(), there.ino()) == (mine.dev(), mine.ino())) {
+            file.set_len(0)?;
+            return Ok(file);
+        }
+    }
 }
 
 /// Replaces a file with `value` as JSON.
@@ -127,4 +131,34 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
         CliError::file("understand", path, &io::Error::other(error.to_string()))
             .hint("The file is damaged or was written by a newer Segue. Restore it from a backup; move it away only if you can do without it.")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn what_a_killed_command_left_is_written_over() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join(".file.part"), "left behind, and longer").unwrap();
+        write(&root.path().join("file"), b"new").unwrap();
+        assert_eq!(fs::read(root.path().join("file")).unwrap(), b"new");
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn of_many_writers_at_once_one_is_last_and_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("file");
+        let texts = ["a".repeat(30_000), "b".repeat(20_000), "c".repeat(10_000)];
+        thread::scope(|scope| {
+            for text in &texts {
+                scope.spawn(|| (0..50).for_each(|_| write(&path, text.as_bytes()).unwrap()));
+            }
+        });
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(texts.contains(&text));
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    }
 }

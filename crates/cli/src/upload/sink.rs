@@ -12,11 +12,10 @@ use std::{
 use segue_bundle::PackSink;
 use segue_domain::{PackId, limits::PACKS_INLINE_BYTES_MAX};
 use segue_signed::PackEntry;
-use tempfile::TempDir;
 
 use crate::{
     error::{CliError, Exit, Result},
-    home::Home,
+    home::{Home, Temporary},
     output::Output,
     progress::Progress,
     remote::{Remote, same_bytes},
@@ -36,7 +35,7 @@ pub struct SmallPack {
 
 /// Sends packs.
 pub(super) struct UploadSink<'scope> {
-    folder: TempDir,
+    folder: Temporary,
     small: Vec<SmallPack>,
     open: Option<Open>,
     queue: SyncSender<Upload>,

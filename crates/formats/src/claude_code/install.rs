@@ -13,6 +13,7 @@ use tempfile::NamedTempFile;
 use super::discover::read_dir;
 use super::edit::Edits;
 use super::files::{Folder, MAX_FILE, MAX_FILES, MAX_TRANSCRIPT, SESSION, read_dir_unlinked};
+use super::killed;
 use super::layout::{config_dir, encode_dir, is_agent_transcript, is_session_id, projects_dir, todo_agent};
 use super::place::{Placed, copy_file, draft_dir, draft_file, is_same, make_dirs};
 use super::transcript::{Written, write_transcript};
@@ -37,6 +38,7 @@ pub(super) fn install(
     let encoded = cwd.to_str().filter(|_| cwd.is_dir()).map(encode_dir).ok_or(InstallError::BadDirectory)?;
     let received = Received::list(native_dir, &header.native_id)?;
     let project = projects_dir(env).join(encoded);
+    let _turn = killed::take_turn(env).map_err(|source| InstallError::Io { path: project.clone(), source })?;
     make_dirs(&project).map_err(|source| InstallError::Io { path: project.clone(), source })?;
     for id in [header.native_id.as_str(), fresh_id] {
         let site = Site { env, project: &project, old_id: &header.native_id, id };
@@ -157,6 +159,7 @@ impl Site<'_> {
         if done.written.torn.kept == 0 {
             return Ok(Some(done));
         }
+        let _mark = killed::mark(self.project, self.id)?;
         let mut placed = Placed::default();
         self.put_own_dir(received, &edits, &mut placed, &mut done)?;
         self.put_tasks(received, &mut placed)?;

@@ -19,6 +19,7 @@ mod edit;
 mod files;
 mod index;
 mod install;
+mod killed;
 mod layout;
 mod messages;
 mod place;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile, TempDir};
 
 /// How temporary names begin. The tool ignores them: they are no session ids.
-const PREFIX: &str = ".segue-";
+pub(super) const PREFIX: &str = ".segue-";
 
 /// Makes a folder and those above it, for this user only.
 pub(super) fn make_dirs(path: &Path) -> io::Result<()> {
@@ -102,7 +102,7 @@ pub(super) fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
 }
 
 /// Makes a new name survive a power cut.
-fn sync_dir(target: &Path) -> io::Result<()> {
+pub(super) fn sync_dir(target: &Path) -> io::Result<()> {
     #[cfg(unix)]
     if let Some(folder) = target.parent() {
         File::open(folder)?.sync_all()?;

@@ -208,3 +208,30 @@ fn a_transcript_must_be_a_file_of_a_bounded_length() {
     assert!(matches!(receiver.install(&bundle, &header), Err(InstallError::NoTranscript)));
     assert!(receiver.files().is_empty());
 }
+
+/// As when an install is killed between putting two parts in place: the mark is there, the transcript is not.
+#[test]
+fn what_a_killed_install_left_is_taken_away_and_its_id_is_free() {
+    let (receiver, bundle, header, _sender) = received("2.1.197", ID);
+    let first = receiver.install(&bundle, &header).unwrap();
+    let (whole, project) = (receiver.files(), first.native_path.parent().unwrap());
+    let again = |mark: &str| {
+        fs::remove_file(&first.native_path).unwrap();
+        fs::write(project.join(mark), "").unwrap();
+        fs::create_dir(receiver.project("-elsewhere")).unwrap();
+        fs::create_dir(receiver.project("-elsewhere").join(".segue-left")).unwrap();
+        let again = receiver.install(&bundle, &header).unwrap();
+        fs::remove_dir(receiver.project("-elsewhere")).unwrap();
+        again
+    };
+    let second = again(&format!(".segue-{ID}.left"));
+    assert!(!second.renamed && receiver.files() == whole);
+    // Without a mark, the files of that id are somebody's.
+    let third = again(".segue-left");
+    assert!(third.renamed && third.native_id == FRESH);
+    // A mark beside its transcript is of an install that was done.
+    fs::write(project.join(format!(".segue-{FRESH}.left")), "").unwrap();
+    let files = receiver.files();
+    assert!(receiver.install(&bundle, &header).unwrap().already);
+    assert_eq!(receiver.files().len(), files.len() - 1);
+}
