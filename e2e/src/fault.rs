@@ -38,15 +38,18 @@ impl Fault {
             What::Kill => "signal=KILL".to_owned(),
             What::Fail(error) => format!("error={error}"),
         };
-        let (trace, inject) = (format!("trace={}", self.call), format!("inject={}:{what}:when={}", self.call, self.nth));
-        let mut words: Vec<_> = ["strace", "-D", "-f", "-qq", "-e", &trace, "-e", &inject, "-o"].map(OsString::from).into();
+        let (trace, inject) =
+            (format!("trace={}", self.call), format!("inject={}:{what}:when={}", self.call, self.nth));
+        let mut words: Vec<_> =
+            ["strace", "-D", "-f", "-qq", "-e", &trace, "-e", &inject, "-o"].map(OsString::from).into();
         words.push(log.into());
         words
     }
 
-    /// Whether the fault was met, by strace's log. A program that ended has closed it.
+    /// Whether the fault was met, by strace's log, when nobody else kills the program.
     pub fn was_met(log: &Path) -> Result<bool> {
-        Ok(fs::read_to_string(log)?.contains("INJECTED"))
+        let log = fs::read_to_string(log)?;
+        Ok(log.contains("(INJECTED)") || log.contains("killed by SIGKILL"))
     }
 }
 

@@ -69,7 +69,7 @@ impl Rig {
         // None: nobody is wanted in its place any more.
         let next = Mutex::new(Some(None));
         let (data, relay) = (&self.data, &self.relay);
-        let done = thread::scope(|scope| -> Result<T> {
+        let (done, met) = thread::scope(|scope| -> Result<(T, bool)> {
             let replace = scope.spawn(|| -> Result<()> {
                 end.wait()?;
                 if let Some(next) = &mut *next.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -80,14 +80,15 @@ impl Rig {
             let done = work(&self.ann, &self.ben);
             let server = next.lock().unwrap_or_else(PoisonError::into_inner).take().flatten();
             self.server = server;
+            let met = Fault::was_met(&data.with_extension("strace"))?;
             drop(faulty);
             replace.join().expect("starting a server does not panic")?;
-            Ok(done)
+            Ok((done, met))
         })?;
         if self.server.is_none() {
             self.restart()?;
         }
-        Ok((done, Fault::was_met(&self.data.with_extension("strace"))?))
+        Ok((done, met))
     }
 
     /// The running server.

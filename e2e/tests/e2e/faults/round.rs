@@ -98,7 +98,8 @@ impl Round<'_> {
             }
         };
         self.met += u32::from(met);
-        self.judge(&ran).with_context(|| format!("segue {words:?} ended with {}: {}{}", ran.code, ran.stdout, ran.stderr))?;
+        self.judge(&ran)
+            .with_context(|| format!("segue {words:?} ended with {}: {}{}", ran.code, ran.stdout, ran.stderr))?;
         self.nothing_is_half_written().with_context(|| format!("after segue {words:?}"))?;
         if ran.code == 0 {
             return Ok(serde_json::from_str(&ran.stdout)?);
@@ -157,7 +158,9 @@ fn read_dir(folder: &Path) -> io::Result<Vec<PathBuf>> {
 fn temporary_files(folder: &Path, left: &mut Vec<PathBuf>) -> io::Result<()> {
     for path in read_dir(folder)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with('.') || folder.ends_with("tmp") {
+        // The one temporary name of a file is written over when the file is.
+        let waits = name.ends_with(".part") && path.is_file();
+        if (name.starts_with('.') && !waits) || (folder.ends_with("tmp") && name != "lock") {
             left.push(path);
         } else if path.is_dir() {
             temporary_files(&path, left)?;
