@@ -1,5 +1,8 @@
 //! What a killed program, a failing disk and a cut network leave behind: nothing that was acknowledged is lost, nothing
 //! half-written is in anybody's way, and the same command run again completes. See `docs/testing.md`, "Faults".
 
+mod calls;
+mod cuts;
+mod errors;
 mod kills;
 mod round;

@@ -1,0 +1,35 @@
+//! Disks that fail at a call, and are well again at the next.
+
+use anyhow::Result;
+use segue_e2e::fault::What;
+
+use super::{
+    calls::{self, Calls},
+    round::At,
+};
+
+const ERRORS: [What; 2] = [What::Fail("EIO"), What::Fail("ENOSPC")];
+const CLIENT: &Calls = &[("fsync", 12), ("rename", 6), ("renameat2", 4), ("mkdir", 10), ("ftruncate", 4)];
+const SERVER: &Calls = &[("fsync", 4), ("fdatasync", 8), ("rename", 2), ("pwrite64", 40), ("ftruncate", 4)];
+
+#[test]
+fn a_disk_that_fails_a_client_costs_one_command() -> Result<()> {
+    calls::some(8, At::Client, CLIENT, &ERRORS)
+}
+
+#[test]
+fn a_disk_that_fails_a_server_costs_one_command() -> Result<()> {
+    calls::some(4, At::Server, SERVER, &ERRORS)
+}
+
+#[test]
+#[ignore = "long: a disk fails a client at every call"]
+fn a_disk_that_fails_a_client_at_every_call_costs_one_command() -> Result<()> {
+    calls::every(At::Client, CLIENT, &ERRORS)
+}
+
+#[test]
+#[ignore = "long: a disk fails a server at every call"]
+fn a_disk_that_fails_a_server_at_every_call_costs_one_command() -> Result<()> {
+    calls::every(At::Server, SERVER, &ERRORS)
+}
