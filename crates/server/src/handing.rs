@@ -6,7 +6,7 @@ use segue_api::{
     handoffs::{Handoff, Reservation, Reserve},
 };
 use segue_domain::{HandoffId, SessionId, UserId, limits, plan::Entitlement};
-use segue_signed::{Recipient, WrapKind};
+use segue_signed::{Recipient, SignedKeyCard, WrapKind};
 
 use crate::{
     admission::{self, Admitted, public_card, stale_key},
@@ -19,7 +19,7 @@ use crate::{
     person::Email,
     principal::Principal,
     snapshot,
-    store::{Tx, events, handoff_views, handoffs, key_cards, reservations, sessions, users},
+    store::{Tx, events, handoff_views, handoffs, key_cards, packs::Pack, reservations, sessions, users},
     upload::{self, check_room},
 };
 
@@ -125,20 +125,36 @@ fn upgrade_required(entitlement: Entitlement) -> Failure {
 /// Creates a handoff that was reserved, from its sealed bundle.
 pub(crate) async fn create(app: &App, principal: &Principal, body: Sent, once: &Once) -> Result<Handoff, Failure> {
     check_verified(principal)?;
-    let now = app.clock.now();
     let card = key_cards::current(&mut app.db.read().await?, principal.user).await?;
     let admitted = admission::handoff(body, principal, &card.card)?;
-    upload::inline(app, principal, &admitted).await?;
+    let new = upload::inline(app, principal, &admitted).await?;
+    let created = store(app, principal, &admitted, &card, &new, once).await;
+    if created.is_err() {
+        upload::keep_unlisted(app, principal, &new).await;
+    }
+    created
+}
+
+async fn store(
+    app: &App,
+    principal: &Principal,
+    admitted: &Admitted,
+    card: &SignedKeyCard,
+    new: &[Pack],
+    once: &Once,
+) -> Result<Handoff, Failure> {
+    let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     if let Some(first) = once.first_answer(&mut tx, now).await? {
         return Ok(first);
     }
-    snapshot::charge(&mut tx, principal, &card).await?;
-    let reservation = take_reservation(app, &mut tx, principal, &admitted).await?;
-    check_recipients(&mut tx, &admitted, &reservation).await?;
-    snapshot::keep(app, &mut tx, principal, &admitted, None).await?;
+    snapshot::charge(&mut tx, principal, card).await?;
+    upload::record(app, &mut tx, new).await?;
+    let reservation = take_reservation(app, &mut tx, principal, admitted).await?;
+    check_recipients(&mut tx, admitted, &reservation).await?;
+    snapshot::keep(app, &mut tx, principal, admitted, None).await?;
     check_room(app, &mut tx, principal, 0).await?;
-    insert(app, &mut tx, &admitted, &reservation).await?;
+    insert(app, &mut tx, admitted, &reservation).await?;
     let row =
         handoff_views::find(&mut tx, principal.user, reservation.handoff).await?.ok_or_else(Failure::not_found)?;
     let answer = answers::handoff(&row, principal.user, now)?;

@@ -5,24 +5,23 @@
 
 mod objects;
 mod partials;
+mod reading;
 mod receiving;
 
 use std::{
-    io,
+    collections::BTreeSet,
+    fs::{File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
-use futures::Stream;
 use segue_domain::{PackId, Timestamp, UserId};
 use segue_signed::{lv::lv_cat, sha256};
-use tokio::{
-    fs::{File, OpenOptions},
-    io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _},
-};
-use tokio_util::{io::ReaderStream, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 
 pub use objects::Object;
 pub use partials::Hold;
@@ -65,50 +64,37 @@ pub struct Packs {
     watch: Option<Watch>,
 }
 
-/// A file that lies aside, and is deleted when nobody renamed it away: a request that is cut leaves nothing behind.
+/// A file that lies aside, and is deleted when nobody renamed it away: what fails leaves nothing behind.
 #[derive(Debug)]
-struct Aside(PathBuf);
+struct Aside {
+    path: PathBuf,
+    file: File,
+    renamed: bool,
+}
 
 impl Drop for Aside {
     fn drop(&mut self) {
-        match std::fs::remove_file(&self.0) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(%error, "a file that lies aside stays until the next start");
-            }
-            _ => {}
+        if !self.renamed
+            && let Err(error) = std::fs::remove_file(&self.path)
+        {
+            tracing::warn!(%error, "a file that lies aside stays until the next start");
         }
     }
 }
 
 /// An upload that is complete, and lies aside until [`Packs::keep`] makes it last.
 pub struct Upload {
-    file: Source,
+    hold: Hold,
     /// SHA-256 of what was read.
     pub sha256: [u8; 32],
     /// Bytes read.
     pub len: u64,
 }
 
-/// Where an upload lies.
-enum Source {
-    /// It came in one piece.
-    Aside(Aside),
-    /// It may have come in several.
-    Held(Hold),
-}
-
 impl Upload {
-    /// Whether its bytes are counted as those of an upload that has not ended.
-    pub fn is_counted(&self) -> bool {
-        matches!(self.file, Source::Held(_))
-    }
-
-    /// Drops it for good; else what came in several pieces waits to be completed again.
-    pub fn discard(mut self) -> io::Result<()> {
-        match &mut self.file {
-            Source::Aside(_) => Ok(()),
-            Source::Held(hold) => hold.discard(),
-        }
+    /// Drops it for good; else it waits to be completed again.
+    pub async fn discard(self) -> io::Result<()> {
+        self.hold.discard().await.map(drop)
     }
 }
 
@@ -120,6 +106,7 @@ impl Packs {
             std::fs::remove_dir_all(&aside)?;
         }
         private_folder(&aside)?;
+        make_shelves(folder)?;
         let partials = Arc::new(Partials::open(partials::folder(folder)?)?);
         Ok(Self { folder: folder.to_owned(), partials, receiving: TaskTracker::new(), watch: None })
     }
@@ -157,61 +144,53 @@ impl Packs {
         self.receiving.wait().await;
     }
 
-    /// Writes a pack that is in memory aside.
-    pub async fn take(&self, name: [u8; 16], bytes: &[u8]) -> io::Result<Upload> {
-        let (aside, mut file) = self.create_aside(name).await?;
-        self.step(Step::Write)?;
-        file.write_all(bytes).await?;
-        self.step(Step::Sync)?;
-        file.flush().await?;
-        file.sync_all().await?;
-        Ok(Upload { file: Source::Aside(aside), sha256: sha256(bytes), len: bytes.len() as u64 })
+    /// Makes packs last that are in memory. `name` is for this call alone.
+    pub async fn put(&self, name: [u8; 16], new: Vec<(Pack, Bytes)>) -> io::Result<()> {
+        let packs = self.clone();
+        blocking(move || {
+            let aside =
+                |index: usize, bytes: &Bytes| packs.write_aside(&format!("{}-{index}", HEXLOWER.encode(&name)), bytes);
+            let files: Vec<_> =
+                new.iter().enumerate().map(|(index, (_, bytes))| aside(index, bytes)).collect::<io::Result<_>>()?;
+            for (mut file, (pack, _)) in files.into_iter().zip(&new) {
+                packs.step(Step::Rename)?;
+                std::fs::rename(&file.path, packs.path(pack))?;
+                file.renamed = true;
+            }
+            packs.sync_shelves(new.iter().map(|(pack, _)| packs.shelf(pack)))
+        })
+        .await
     }
 
-    async fn create_aside(&self, name: [u8; 16]) -> io::Result<(Aside, File)> {
+    fn write_aside(&self, name: &str, bytes: &[u8]) -> io::Result<Aside> {
         self.step(Step::Create)?;
-        let path = self.aside().join(HEXLOWER.encode(&name));
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).await?;
-        Ok((Aside(path), file))
+        let path = self.aside().join(name);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        let mut aside = Aside { path, file, renamed: false };
+        self.step(Step::Write)?;
+        aside.file.write_all(bytes)?;
+        self.step(Step::Sync)?;
+        aside.file.sync_all()?;
+        Ok(aside)
     }
 
     /// Makes an upload last under the name of `pack`.
     pub async fn keep(&self, mut upload: Upload, pack: &Pack) -> io::Result<()> {
-        let path = self.path(pack);
-        let folder = self.shelf(pack);
-        self.step(Step::Create)?;
-        let made = folder.clone();
-        tokio::task::spawn_blocking(move || private_folder(&made)).await??;
-        self.step(Step::Rename)?;
-        match &mut upload.file {
-            Source::Aside(aside) => tokio::fs::rename(&aside.0, &path).await?,
-            Source::Held(hold) => {
-                tokio::fs::rename(hold.file(), &path).await?;
-                hold.moved();
-            }
-        }
-        self.step(Step::Sync)?;
-        // The new names are durable only when their folders are.
-        for folder in [folder.as_path(), &self.folder] {
-            File::open(folder).await?.sync_all().await?;
-        }
-        Ok(())
+        let (packs, place, shelf) = (self.clone(), self.path(pack), self.shelf(pack));
+        blocking(move || {
+            packs.step(Step::Rename)?;
+            std::fs::rename(upload.hold.file(), place)?;
+            upload.hold.moved();
+            packs.sync_shelves([shelf])
+        })
+        .await
     }
 
-    /// Reads `len` bytes of a pack from `start` on.
-    pub async fn read(
-        &self,
-        pack: &Pack,
-        start: u64,
-        len: u64,
-    ) -> io::Result<impl Stream<Item = io::Result<Bytes>> + use<>> {
-        self.step(Step::Read)?;
-        let mut file = File::open(self.path(pack)).await?;
-        if file.metadata().await?.len() != pack.len {
-            return Err(io::Error::other("a stored pack has another length than its row"));
-        }
-        file.seek(io::SeekFrom::Start(start)).await?;
-        Ok(ReaderStream::with_capacity(file.take(len), READ_BYTES))
+    /// New names are durable only when their folders are.
+    fn sync_shelves(&self, shelves: impl IntoIterator<Item = PathBuf>) -> io::Result<()> {
+        self.step(Step::Sync)?;
+        let shelves: BTreeSet<_> = shelves.into_iter().collect();
+        shelves.iter().try_for_each(|shelf| File::open(shelf)?.sync_all())
     }
 
     /// Deletes a pack; one that is gone already is fine.
@@ -226,9 +205,8 @@ impl Packs {
     /// Writes, syncs and deletes a byte: whether the storage takes anything.
     pub async fn probe(&self, name: [u8; 16]) -> io::Result<()> {
         self.step(Step::Probe)?;
-        let (_aside, mut file) = self.create_aside(name).await?;
-        file.write_all(b"?").await?;
-        file.sync_all().await
+        let packs = self.clone();
+        blocking(move || packs.write_aside(&HEXLOWER.encode(&name), b"?").map(drop)).await
     }
 
     fn step(&self, step: Step) -> io::Result<()> {
@@ -252,6 +230,23 @@ impl Packs {
     fn path(&self, pack: &Pack) -> PathBuf {
         self.shelf(pack).join(Self::name(pack))
     }
+}
+
+/// Makes the folders that packs lie in, once and durably, so that no pack waits for that.
+fn make_shelves(folder: &Path) -> io::Result<()> {
+    let shelves = (0..=u8::MAX).map(|first| folder.join(HEXLOWER.encode(&[first])));
+    let missing: Vec<_> = shelves.filter(|shelf| !shelf.exists()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    missing.iter().try_for_each(|shelf| private_folder(shelf))?;
+    File::open(folder)?.sync_all()?;
+    folder.parent().map_or(Ok(()), |data| File::open(data)?.sync_all())
+}
+
+/// Does what waits for the disk, or takes as long, where it holds no other request up.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await?
 }
 
 /// Makes a folder that only the server's account may enter.

@@ -14,24 +14,43 @@ use crate::{
     once::Once,
     parcel::Sent,
     principal::Principal,
-    store::{Tx, bundles, key_cards, packs, sessions, users, wraps},
+    store::{
+        Tx, bundles, key_cards,
+        packs::{self, Pack},
+        sessions, users, wraps,
+    },
     upload::{self, check_room},
 };
 
 /// Stores a snapshot as the newest state of its session.
 pub(crate) async fn push(app: &App, principal: &Principal, body: Sent, once: &Once) -> Result<Pushed, Failure> {
-    let now = app.clock.now();
     // Megabytes are hashed before the transaction, so that the one writer does not wait for that.
     let card = key_cards::current(&mut app.db.read().await?, principal.user).await?;
     let admitted = admission::snapshot(body, principal, &card.card)?;
-    upload::inline(app, principal, &admitted).await?;
+    let new = upload::inline(app, principal, &admitted).await?;
+    let pushed = store(app, principal, &admitted, &card, &new, once).await;
+    if pushed.is_err() {
+        upload::keep_unlisted(app, principal, &new).await;
+    }
+    pushed
+}
+
+async fn store(
+    app: &App,
+    principal: &Principal,
+    admitted: &Admitted,
+    card: &SignedKeyCard,
+    new: &[Pack],
+    once: &Once,
+) -> Result<Pushed, Failure> {
     let mut tx = app.db.begin().await?;
-    if let Some(first) = once.first_answer(&mut tx, now).await? {
+    if let Some(first) = once.first_answer(&mut tx, app.clock.now()).await? {
         return Ok(first);
     }
-    charge(&mut tx, principal, &card).await?;
-    keep(app, &mut tx, principal, &admitted, Some(principal.user)).await?;
-    advance(app, &mut tx, principal, &admitted).await?;
+    charge(&mut tx, principal, card).await?;
+    upload::record(app, &mut tx, new).await?;
+    keep(app, &mut tx, principal, admitted, Some(principal.user)).await?;
+    advance(app, &mut tx, principal, admitted).await?;
     check_room(app, &mut tx, principal, 0).await?;
     let answer = Pushed { session_id: admitted.session.to_string(), seq: admitted.seq() };
     once.keep(&mut tx, &answer).await?;

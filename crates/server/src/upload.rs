@@ -60,7 +60,7 @@ pub(crate) async fn store(
 ) -> Result<Stored, Failure> {
     let mut hold = app.packs.hold(principal.user, announced.id).await.ok_or_else(taken_over)?;
     match announced.offset {
-        None => hold.discard().map_err(storage)?,
+        None => hold = hold.discard().await.map_err(storage)?,
         Some(offset) => check_offset(app, principal, &hold, announced.id, offset).await?,
     }
     let bounds = Bounds {
@@ -77,7 +77,7 @@ pub(crate) async fn store(
     let differs = announced.len.is_some_and(|len| len != pack.len)
         || announced.sha256.is_some_and(|sha256| sha256 != pack.sha256);
     if differs || pack.len == 0 {
-        upload.discard().map_err(storage)?;
+        upload.discard().await.map_err(storage)?;
         return Err(garbled());
     }
     let stored = keep(app, principal, upload, &pack).await?;
@@ -111,25 +111,63 @@ async fn check_offset(app: &App, principal: &Principal, hold: &Hold, id: PackId,
     }
 }
 
-/// Stores the packs that came inside a parcel, each exactly as an uploaded one.
-pub(crate) async fn inline(app: &App, principal: &Principal, admitted: &Admitted) -> Result<(), Failure> {
-    for (pack, bytes) in &admitted.packs {
-        if !known(app, principal, pack, pack.len).await? {
-            let upload = app.packs.take(app.draw()?, bytes).await.map_err(storage)?;
-            keep(app, principal, upload, pack).await?;
+/// Makes the packs last that came inside a parcel, and says which of them have no row yet: it is written with their bundle's.
+pub(crate) async fn inline(app: &App, principal: &Principal, admitted: &Admitted) -> Result<Vec<Pack>, Failure> {
+    if admitted.packs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut new = Vec::new();
+    {
+        let mut tx = app.db.read().await?;
+        for (pack, bytes) in &admitted.packs {
+            if !known(&mut tx, pack).await? {
+                new.push((*pack, bytes.clone()));
+            }
+        }
+        check_room(app, &mut tx, principal, new.iter().map(|(pack, _)| pack.len).sum()).await?;
+    }
+    let packs = new.iter().map(|(pack, _)| *pack).collect();
+    if !new.is_empty() {
+        app.packs.put(app.draw()?, new).await.map_err(storage)?;
+    }
+    Ok(packs)
+}
+
+/// Writes the rows of packs whose bytes last.
+pub(crate) async fn record(app: &App, tx: &mut Tx<'_>, packs: &[Pack]) -> Result<(), Failure> {
+    for pack in packs {
+        // Another request may have been faster; what it wrote must be the same.
+        if !packs::insert(tx, pack, app.clock.now()).await? && !known(tx, pack).await? {
+            return Err(anyhow::anyhow!("a pack is neither new nor known").into());
         }
     }
     Ok(())
 }
 
+/// Keeps what came along with a bundle that was refused, as an upload that no bundle lists: its sender need not send it again,
+/// and a day later it is dropped.
+pub(crate) async fn keep_unlisted(app: &App, principal: &Principal, packs: &[Pack]) {
+    let rows = async {
+        let mut tx = app.db.begin().await?;
+        users::lock(&mut tx, principal.user).await?;
+        record(app, &mut tx, packs).await?;
+        check_room(app, &mut tx, principal, 0).await?;
+        Ok::<_, Failure>(tx.commit().await?)
+    };
+    if !packs.is_empty()
+        && let Err(failure) = rows.await
+    {
+        tracing::warn!(%failure, "packs stay without a row: `check --repair` deletes them");
+    }
+}
+
 /// Makes an upload last, then writes its row. False when the same pack was here already.
 async fn keep(app: &App, principal: &Principal, upload: Upload, pack: &Pack) -> Result<bool, Failure> {
-    let more = if upload.is_counted() { 0 } else { pack.len };
-    match known(app, principal, pack, more).await {
+    match is_here(app, principal, pack).await {
         Ok(false) => {}
         // What has no place here is not waited for either.
         answer @ (Ok(true) | Err(Failure::Refused(_))) => {
-            upload.discard().map_err(storage)?;
+            upload.discard().await.map_err(storage)?;
             return answer.map(|_| false);
         }
         Err(failure) => return Err(failure),
@@ -138,8 +176,7 @@ async fn keep(app: &App, principal: &Principal, upload: Upload, pack: &Pack) -> 
     let mut tx = app.db.begin().await?;
     users::lock(&mut tx, principal.user).await?;
     if !packs::insert(&mut tx, pack, app.clock.now()).await? {
-        check_same(&mut tx, pack).await?;
-        return Ok(false);
+        return known(&mut tx, pack).await.map(|_| false);
     }
     check_room(app, &mut tx, principal, 0).await?;
     tx.commit().await?;
@@ -147,19 +184,23 @@ async fn keep(app: &App, principal: &Principal, upload: Upload, pack: &Pack) -> 
 }
 
 /// Whether the same pack is here already; refuses one that has no room, before it is kept.
-async fn known(app: &App, principal: &Principal, pack: &Pack, more: u64) -> Result<bool, Failure> {
+async fn is_here(app: &App, principal: &Principal, pack: &Pack) -> Result<bool, Failure> {
     let mut tx = app.db.read().await?;
-    if packs::is_taken(&mut tx, pack.owner, pack.id).await? {
-        return check_same(&mut tx, pack).await.map(|()| true);
+    if known(&mut tx, pack).await? {
+        return Ok(true);
     }
-    check_room(app, &mut tx, principal, more).await.map(|()| false)
+    check_room(app, &mut tx, principal, 0).await.map(|()| false)
 }
 
-async fn check_same(tx: &mut Tx<'_>, pack: &Pack) -> Result<(), Failure> {
-    if packs::find(tx, pack.owner, pack.id).await?.as_ref() == Some(pack) {
-        return Ok(());
+/// Whether the same pack has a row; refuses one whose id has other content, or is used up.
+async fn known(tx: &mut Tx<'_>, pack: &Pack) -> Result<bool, Failure> {
+    match packs::look_up(tx, pack.owner, pack.id).await? {
+        None => Ok(false),
+        Some((there, true)) if there == *pack => Ok(true),
+        Some(_) => {
+            Err(Failure::new(Code::Conflict, "This pack id has other content.").or("Draw a new id for each pack."))
+        }
     }
-    Err(Failure::new(Code::Conflict, "This pack id has other content.").or("Draw a new id for each pack."))
 }
 
 /// Refuses when a person keeps more than their plan allows, `more` bytes included.

@@ -106,50 +106,49 @@ impl Partials {
         self.people().get(&owner).map_or(0, total)
     }
 
-    /// Drops uploads that began before `before` and that nobody sends.
+    /// Drops uploads that began before `before` and that nobody sends. It waits for the disk.
     pub(super) fn drop_older(&self, before: Timestamp) -> io::Result<()> {
-        let mut people = self.people();
-        for (owner, uploads) in people.iter_mut() {
-            for (id, known) in uploads.iter() {
-                let Ok(mut partial) = known.partial.try_lock() else { continue };
-                if partial.begun.is_some_and(|begun| begun < before) {
-                    self.remove((*owner, *id), &mut partial, &known.len)?;
-                }
-            }
+        let older = |partial: &Partial| partial.begun.is_some_and(|begun| begun < before);
+        let leaving: Vec<_> = {
+            let people = self.people();
+            let all = people
+                .iter()
+                .flat_map(|(owner, uploads)| uploads.iter().map(move |(id, known)| ((*owner, *id), known)));
+            all.filter_map(|(key, known)| self.idle(key, known).filter(|leaving| older(&leaving.partial))).collect()
+        };
+        leaving.into_iter().try_for_each(Leaving::remove)?;
+        self.people().retain(|_, uploads| {
             uploads.retain(|_, known| known.is_used());
-        }
-        people.retain(|_, uploads| !uploads.is_empty());
+            !uploads.is_empty()
+        });
         Ok(())
     }
 
-    /// Drops a person's oldest uploads that nobody sends, until `more` uploads and `bytes` fit. False when they do not.
-    fn make_room(&self, owner: UserId, more: usize, bytes: u64) -> io::Result<bool> {
-        let mut people = self.people();
-        let Some(uploads) = people.get_mut(&owner) else { return Ok(true) };
+    /// A person's oldest uploads that nobody sends, until `more` uploads and `bytes` fit without them. `None` when they do
+    /// not fit.
+    fn make_room(&self, owner: UserId, more: usize, bytes: u64) -> Option<Vec<Leaving>> {
+        let people = self.people();
+        let mut leaving = Vec::new();
+        let Some(uploads) = people.get(&owner) else { return Some(leaving) };
         loop {
             let there = uploads.values().filter(|known| known.len.load(Ordering::SeqCst) > 0).count();
             if there + more <= PARTIAL_PACKS_MAX && total(uploads) + bytes <= PARTIAL_BYTES_MAX {
-                return Ok(true);
+                return Some(leaving);
             }
-            let idle = uploads.iter().filter_map(|(id, known)| {
-                let partial = Arc::clone(&known.partial).try_lock_owned().ok()?;
-                partial.begun.map(|begun| (begun, *id, partial))
-            });
-            let Some((_, id, mut partial)) = idle.min_by_key(|(begun, id, _)| (*begun, *id)) else { return Ok(false) };
-            self.remove((owner, id), &mut partial, &uploads[&id].len)?;
+            let idle = uploads.iter().filter_map(|(id, known)| self.idle((owner, *id), known));
+            let mut oldest = idle.min_by_key(|idle| (idle.partial.begun, idle.id))?;
+            oldest.len.store(0, Ordering::SeqCst);
+            oldest.counted_out = true;
+            leaving.push(oldest);
         }
     }
 
-    fn remove(&self, key: Key, partial: &mut Partial, len: &AtomicU64) -> io::Result<()> {
-        if let Some(begun) = partial.begun {
-            match std::fs::remove_file(self.path(key, begun)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        *partial = Partial::default();
-        len.store(0, Ordering::SeqCst);
-        Ok(())
+    /// An upload that nobody sends, and of which something is there.
+    fn idle(&self, key: Key, known: &Known) -> Option<Leaving> {
+        let partial = Arc::clone(&known.partial).try_lock_owned().ok()?;
+        let path = self.path(key, partial.begun?);
+        let was = known.len.load(Ordering::SeqCst);
+        Some(Leaving { id: key.1, path, partial, len: Arc::clone(&known.len), was, counted_out: false })
     }
 
     fn path(&self, (owner, id): Key, begun: Timestamp) -> PathBuf {
@@ -158,6 +157,35 @@ impl Partials {
 
     fn people(&self) -> MutexGuard<'_, HashMap<UserId, HashMap<PackId, Known>>> {
         self.people.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An upload that is about to be dropped. Until its file is gone nobody can begin it anew.
+struct Leaving {
+    id: PackId,
+    path: PathBuf,
+    partial: OwnedMutexGuard<Partial>,
+    len: Arc<AtomicU64>,
+    was: u64,
+    counted_out: bool,
+}
+
+impl Leaving {
+    fn remove(mut self) -> io::Result<()> {
+        remove_file(&self.path)?;
+        *self.partial = Partial::default();
+        self.len.store(0, Ordering::SeqCst);
+        self.counted_out = false;
+        Ok(())
+    }
+}
+
+impl Drop for Leaving {
+    /// What was not removed after all counts as before.
+    fn drop(&mut self) {
+        if self.counted_out {
+            self.len.store(self.was, Ordering::SeqCst);
+        }
     }
 }
 
@@ -175,8 +203,17 @@ impl Hold {
     }
 
     /// Forgets what is there.
-    pub(crate) fn discard(&mut self) -> io::Result<()> {
-        self.partials.remove(self.key, &mut self.partial, &self.len)
+    pub(crate) async fn discard(self) -> io::Result<Self> {
+        if self.partial.begun.is_none() {
+            return Ok(self);
+        }
+        super::blocking(move || self.remove()).await
+    }
+
+    fn remove(mut self) -> io::Result<Self> {
+        remove_file(&self.file())?;
+        self.moved();
+        Ok(self)
     }
 
     /// Begins it, when nothing is there.
@@ -189,14 +226,14 @@ impl Hold {
         self.partials.path(self.key, self.partial.begun.unwrap_or_default())
     }
 
-    /// Whether a person may begin one more upload.
-    pub(super) fn may_begin(&self) -> io::Result<bool> {
-        self.partials.make_room(self.key.0, 1, 0)
+    /// Whether a person may begin one more upload; the oldest that nobody sends may go for it.
+    pub(super) async fn may_begin(&self) -> io::Result<bool> {
+        drop_all(self.partials.make_room(self.key.0, 1, 0)).await
     }
 
-    /// Whether a person's uploads may grow by so many bytes.
-    pub(super) fn may_grow(&self, bytes: u64) -> io::Result<bool> {
-        self.partials.make_room(self.key.0, 0, bytes)
+    /// Whether a person's uploads may grow by so many bytes; the oldest that nobody sends may go for it.
+    pub(super) async fn may_grow(&self, bytes: u64) -> io::Result<bool> {
+        drop_all(self.partials.make_room(self.key.0, 0, bytes)).await
     }
 
     /// What is there was moved to where packs lie.
@@ -208,10 +245,11 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        if self.offset() == 0
-            && let Err(error) = self.discard()
-        {
-            tracing::warn!(%error, "an upload of which nothing came stays until the next start");
+        if self.offset() == 0 && self.partial.begun.is_some() {
+            if let Err(error) = remove_file(&self.file()) {
+                tracing::warn!(%error, "an upload of which nothing came stays until the next start");
+            }
+            self.moved();
         }
         let mut people = self.partials.people();
         let Some(uploads) = people.get_mut(&self.key.0) else { return };
@@ -223,6 +261,22 @@ impl Drop for Hold {
         if uploads.is_empty() {
             people.remove(&self.key.0);
         }
+    }
+}
+
+/// Whether there was room; what has to go for it goes first.
+async fn drop_all(leaving: Option<Vec<Leaving>>) -> io::Result<bool> {
+    let Some(leaving) = leaving else { return Ok(false) };
+    if !leaving.is_empty() {
+        super::blocking(move || leaving.into_iter().try_for_each(Leaving::remove)).await?;
+    }
+    Ok(true)
+}
+
+fn remove_file(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -5,8 +5,9 @@
 //! is decided by the request that waits for the task, as a body whose connection is gone may look as if it had ended.
 
 use std::{
-    io::{self, Read as _},
-    path::PathBuf,
+    fs::{File, OpenOptions},
+    io::{self, Read as _, Seek as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     sync::atomic::Ordering,
     time::Duration,
 };
@@ -15,12 +16,12 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use segue_domain::Timestamp;
 use sha2::{Digest as _, Sha256};
-use tokio::{
-    fs::{File, OpenOptions},
-    io::{AsyncSeekExt as _, AsyncWriteExt as _},
-};
+use tokio::task::JoinHandle;
 
-use super::{Hold, Packs, READ_BYTES, Source, Step, Upload};
+use super::{Hold, Packs, READ_BYTES, Step, Upload};
+
+/// Bytes of one upload that wait to be written; while so many wait, no more are taken from the network.
+const WRITE_BYTES: usize = 1024 * 1024;
 
 /// What an upload may take.
 #[derive(Debug, Clone, Copy)]
@@ -96,14 +97,13 @@ impl Packs {
         S: Stream<Item = Result<Bytes, axum::Error>> + Unpin,
     {
         match self.write(&mut hold, &mut body, bounds).await {
-            Ok(sha256) => Ok(Upload { sha256, len: hold.offset(), file: Source::Held(hold) }),
+            Ok(sha256) => Ok(Upload { sha256, len: hold.offset(), hold }),
+            Err(error) if error.spares() => Err(Stopped { error, offset: hold.offset() }),
             Err(error) => {
-                if !error.spares()
-                    && let Err(error) = hold.discard()
-                {
+                if let Err(error) = hold.discard().await {
                     tracing::warn!(%error, "an upload that was refused lies aside for a day");
                 }
-                Err(Stopped { error, offset: hold.offset() })
+                Err(Stopped { error, offset: 0 })
             }
         }
     }
@@ -112,56 +112,150 @@ impl Packs {
     where
         S: Stream<Item = Result<Bytes, axum::Error>> + Unpin,
     {
-        let (mut file, mut hash) = self.take_up(hold, bounds.now).await?;
-        let end = loop {
-            let bytes = match next(hold, body, bounds.idle).await {
-                Ok(Some(bytes)) => bytes,
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
-            };
-            check(hold, bytes.len() as u64, bounds)?;
-            self.step(Step::Write)?;
-            hash.update(&bytes);
-            file.write_all(&bytes).await?;
-            hold.len.fetch_add(bytes.len() as u64, Ordering::SeqCst);
-        };
+        let file = self.take_up(hold, bounds.now).await?;
+        let mut pen = Pen { packs: self.clone(), file: Some(file), writing: None };
+        let mut batch = Batch::default();
+        let end = gather(hold, body, bounds, &mut pen, &mut batch).await?;
         // An offset that was told is one that lasts, whatever ended the body.
-        self.step(Step::Sync)?;
-        file.flush().await?;
-        file.sync_all().await?;
+        let mut file = pen.lay_down().await?;
+        let packs = self.clone();
+        let hash = super::blocking(move || {
+            file.write(&packs, &batch)?;
+            packs.step(Step::Sync)?;
+            file.file.sync_all()?;
+            Ok(file.hash)
+        })
+        .await?;
         hold.partial.hash = Some(hash.clone());
         end.map(|()| hash.finalize().into())
     }
 
     /// Opens the file behind what is there, with the hash of it.
-    async fn take_up(&self, hold: &mut Hold, now: Timestamp) -> Result<(File, Sha256), UploadError> {
+    async fn take_up(&self, hold: &mut Hold, now: Timestamp) -> Result<Hashed, UploadError> {
         let offset = hold.offset();
-        if offset == 0 && !hold.may_begin()? {
+        if offset == 0 && !hold.may_begin().await? {
             return Err(UploadError::TooMany);
         }
         hold.begin(now);
-        let path = hold.file();
-        let hash = match hold.partial.hash.take() {
-            Some(hash) => hash,
-            None if offset == 0 => Sha256::new(),
-            None => self.hash_again(path.clone(), offset).await?,
+        let (packs, path, hash) = (self.clone(), hold.file(), hold.partial.hash.take());
+        let open = move || {
+            let hash = match hash {
+                Some(hash) => hash,
+                None if offset == 0 => Sha256::new(),
+                None => {
+                    packs.step(Step::Read)?;
+                    hash_file(&path, offset)?
+                }
+            };
+            packs.step(Step::Create)?;
+            let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+            file.set_len(offset)?;
+            file.seek(io::SeekFrom::Start(offset))?;
+            Ok(Hashed { file, hash })
         };
-        self.step(Step::Create)?;
-        let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).await?;
-        file.set_len(offset).await?;
-        file.seek(io::SeekFrom::Start(offset)).await?;
-        Ok((file, hash))
+        Ok(super::blocking(open).await?)
+    }
+}
+
+/// A file and the hash of all that is in it.
+struct Hashed {
+    file: File,
+    hash: Sha256,
+}
+
+impl Hashed {
+    fn write(&mut self, packs: &Packs, batch: &Batch) -> io::Result<()> {
+        if batch.len > 0 {
+            packs.step(Step::Write)?;
+        }
+        for bytes in &batch.bytes {
+            self.hash.update(bytes);
+            self.file.write_all(bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// What came of a body and is not written yet.
+#[derive(Default)]
+struct Batch {
+    bytes: Vec<Bytes>,
+    len: usize,
+}
+
+/// Writes batches one after the other, each while the next one comes in.
+struct Pen {
+    packs: Packs,
+    file: Option<Hashed>,
+    writing: Option<JoinHandle<io::Result<Hashed>>>,
+}
+
+impl Pen {
+    fn begin(&mut self, batch: &mut Batch) {
+        if let Some(mut file) = self.file.take() {
+            let (packs, batch) = (self.packs.clone(), std::mem::take(batch));
+            self.writing = Some(tokio::task::spawn_blocking(move || {
+                file.write(&packs, &batch)?;
+                Ok(file)
+            }));
+        }
     }
 
-    async fn hash_again(&self, path: PathBuf, len: u64) -> io::Result<Sha256> {
-        self.step(Step::Read)?;
-        tokio::task::spawn_blocking(move || hash_file(&path, len)).await?
+    /// Waits until a batch that is being written is there. May be given up and asked again.
+    async fn written(&mut self) -> io::Result<()> {
+        if let Some(writing) = &mut self.writing {
+            let file = writing.await;
+            self.writing = None;
+            self.file = Some(file??);
+        }
+        Ok(())
+    }
+
+    async fn lay_down(mut self) -> io::Result<Hashed> {
+        self.written().await?;
+        self.file.ok_or_else(|| io::Error::other("a write that failed was not noticed"))
+    }
+}
+
+/// Takes a body in. How the body ended is the inner result; the outer one is what makes all of it worthless.
+async fn gather<S>(
+    hold: &Hold,
+    body: &mut S,
+    bounds: &Bounds,
+    pen: &mut Pen,
+    batch: &mut Batch,
+) -> Result<Result<(), UploadError>, UploadError>
+where
+    S: Stream<Item = Result<Bytes, axum::Error>> + Unpin,
+{
+    loop {
+        let (is_writing, any) = (pen.writing.is_some(), batch.len > 0);
+        tokio::select! {
+            // In this order: what is there already is taken before a write begins, so that writes are few.
+            biased;
+            () = hold.told_to_stop.cancelled() => return Ok(Err(UploadError::TakenOver)),
+            next = tokio::time::timeout(bounds.idle, body.next()), if batch.len < WRITE_BYTES => {
+                let bytes = match next {
+                    Ok(Some(Ok(bytes))) => bytes,
+                    Ok(Some(Err(error))) => return Ok(Err(UploadError::Cut(error))),
+                    Ok(None) => return Ok(Ok(())),
+                    Err(_) => return Ok(Err(UploadError::Stalled)),
+                };
+                check(hold, bytes.len() as u64, bounds).await?;
+                // Counted at once, so that all of a person's uploads together keep their bound.
+                hold.len.fetch_add(bytes.len() as u64, Ordering::SeqCst);
+                batch.len += bytes.len();
+                batch.bytes.push(bytes);
+            }
+            written = pen.written(), if is_writing => written?,
+            () = std::future::ready(()), if any && !is_writing => pen.begin(batch),
+        }
     }
 }
 
 /// SHA-256 so far of a file's first `len` bytes, which must be there.
 fn hash_file(path: &std::path::Path, len: u64) -> io::Result<Sha256> {
-    let mut file = std::fs::File::open(path)?.take(len);
+    let mut file = File::open(path)?.take(len);
     let (mut hash, mut buffer, mut left) = (Sha256::new(), vec![0; READ_BYTES], len);
     while left > 0 {
         let read = file.read(&mut buffer)?;
@@ -174,21 +268,7 @@ fn hash_file(path: &std::path::Path, len: u64) -> io::Result<Sha256> {
     Ok(hash)
 }
 
-async fn next<S>(hold: &Hold, body: &mut S, idle: Duration) -> Result<Option<Bytes>, UploadError>
-where
-    S: Stream<Item = Result<Bytes, axum::Error>> + Unpin,
-{
-    tokio::select! {
-        biased;
-        () = hold.told_to_stop.cancelled() => Err(UploadError::TakenOver),
-        next = tokio::time::timeout(idle, body.next()) => match next {
-            Ok(next) => next.transpose().map_err(UploadError::Cut),
-            Err(_) => Err(UploadError::Stalled),
-        },
-    }
-}
-
-fn check(hold: &Hold, more: u64, bounds: &Bounds) -> Result<(), UploadError> {
+async fn check(hold: &Hold, more: u64, bounds: &Bounds) -> Result<(), UploadError> {
     let len = hold.offset() + more;
     if len > bounds.len_max {
         return Err(UploadError::TooLong);
@@ -196,5 +276,5 @@ fn check(hold: &Hold, more: u64, bounds: &Bounds) -> Result<(), UploadError> {
     if len > bounds.room {
         return Err(UploadError::NoRoom);
     }
-    if hold.may_grow(more)? { Ok(()) } else { Err(UploadError::TooMany) }
+    if hold.may_grow(more).await? { Ok(()) } else { Err(UploadError::TooMany) }
 }

@@ -68,10 +68,18 @@ pub async fn insert(tx: &mut Tx<'_>, pack: &Pack, now: Timestamp) -> Result<bool
     Ok(done == 1)
 }
 
-/// Whether a person has a pack of this id, in whatever state.
-pub async fn is_taken(tx: &mut Tx<'_>, owner: UserId, id: PackId) -> Result<bool, sqlx::Error> {
-    let sql = "SELECT EXISTS(SELECT 1 FROM packs WHERE owner = $1 AND id = $2)";
-    on!(tx, |c| sqlx::query_scalar(sql).bind(Text(owner)).bind(Text(id)).fetch_one(c).await)
+/// A person's pack of this id in whatever state, and whether it is live.
+pub async fn look_up(tx: &mut Tx<'_>, owner: UserId, id: PackId) -> Result<Option<(Pack, bool)>, sqlx::Error> {
+    #[derive(FromRow)]
+    struct Known {
+        #[sqlx(flatten)]
+        row: Row,
+        live: bool,
+    }
+    let sql = "SELECT owner, id, sha256, len, state = 'live' AS live FROM packs WHERE owner = $1 AND id = $2";
+    let found: Option<Known> =
+        on!(tx, |c| sqlx::query_as(sql).bind(Text(owner)).bind(Text(id)).fetch_optional(c).await)?;
+    found.map(|known| Ok((Pack::try_from(known.row)?, known.live))).transpose()
 }
 
 /// A person's live upload.
