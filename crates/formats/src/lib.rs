@@ -62,10 +62,6 @@ pub struct Found {
     pub cwd: Option<PathBuf>,
     /// The title that the tool shows; never the first prompt.
     pub title: Option<String>,
-    /// The model of the last answer.
-    pub model: Option<String>,
-    /// The git branch at the last message.
-    pub git_branch: Option<String>,
     /// When the transcript last changed, in ms since 1970.
     pub updated_at_ms: i64,
     /// The transcript's length in bytes.

@@ -1,37 +1,36 @@
 //! Finding sessions: every folder below `projects`, every file in it named for a session.
 
-use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::layout::{is_session_id, projects_dir, session_of};
-use super::scan::{Facts, scan};
-use crate::{DiscoverError, Env, Found, Tool};
+use super::peek::Peek;
+use crate::{DiscoverError, Env, Found};
 
 /// The most sessions listed; the newest win.
 const MAX_FOUND: usize = 5_000;
 /// The most files looked at. People who keep everything have some ten thousand.
 const MAX_SEEN: usize = 200_000;
-/// How much of a file's start and end is read, in bytes: titles are repeated near the end, the directory is on the
-/// first lines.
-const PEEK: u64 = 64 * 1024;
 
 /// A file that may be a session: where, when it changed in ms since 1970, and how long it is.
-type Candidate = (PathBuf, i64, u64);
+pub(super) type Candidate = (PathBuf, i64, u64);
 
 /// All sessions, newest first. Each is looked at when its turn comes.
 pub(super) fn discover(env: &Env) -> Result<impl Iterator<Item = Found> + use<>, DiscoverError> {
     let mut candidates = candidates(env, "")?;
     candidates.truncate(MAX_FOUND);
-    Ok(candidates.into_iter().filter_map(|(path, modified, len)| peek(&path, modified, len)))
+    let mut peek = Peek::default();
+    Ok(candidates.into_iter().filter_map(move |candidate| peek.look(&candidate)))
 }
 
 /// The sessions whose id begins so, newest first.
 pub(super) fn find_beginning(env: &Env, beginning: &str) -> Result<Vec<Found>, DiscoverError> {
     let mut candidates = candidates(env, beginning)?;
     candidates.truncate(MAX_FOUND);
-    Ok(candidates.into_iter().filter_map(|(path, modified, len)| peek(&path, modified, len)).collect())
+    let mut peek = Peek::default();
+    Ok(candidates.iter().filter_map(|candidate| peek.look(candidate)).collect())
 }
 
 /// All files that may be a session with such an id, newest first.
@@ -59,7 +58,7 @@ pub(super) fn find(env: &Env, native_id: &str) -> Result<Option<Found>, Discover
     let file = format!("{native_id}.jsonl");
     let folders = read_dir(&projects_dir(env))?;
     let newest = folders.iter().filter_map(|folder| stat(&folder.join(&file))).max_by_key(|(_, modified, _)| *modified);
-    Ok(newest.and_then(|(path, modified, len)| peek(&path, modified, len)))
+    Ok(newest.and_then(|candidate| Peek::default().look(&candidate)))
 }
 
 /// Entries of a folder, sorted; none if it does not exist.
@@ -83,38 +82,4 @@ fn stat(path: &Path) -> Option<Candidate> {
     let meta = fs::symlink_metadata(path).ok().filter(|meta| meta.is_file() && meta.len() > 0)?;
     let modified = meta.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some((path.to_owned(), i64::try_from(modified.as_millis()).ok()?, meta.len()))
-}
-
-/// What the start and the end of a file say. `None` if no message is in them: the tool leaves such files behind when it
-/// starts and nothing is asked.
-fn peek(path: &Path, modified: i64, len: u64) -> Option<Found> {
-    let facts = read_facts(path, len).ok()??;
-    Some(Found {
-        tool: Tool::ClaudeCode,
-        native_id: session_of(path)?.to_owned(),
-        path: path.to_owned(),
-        cwd: facts.cwd().map(Into::into),
-        title: facts.title().map(str::to_owned),
-        model: facts.model,
-        git_branch: facts.git_branch,
-        updated_at_ms: modified,
-        len,
-    })
-}
-
-fn read_facts(path: &Path, len: u64) -> io::Result<Option<Facts>> {
-    let mut file = File::open(path)?;
-    let mut bytes = Vec::new();
-    file.by_ref().take(PEEK).read_to_end(&mut bytes)?;
-    if len > 2 * PEEK {
-        file.seek(SeekFrom::Start(len - PEEK))?;
-        // The cut line before and the cut line after the gap are both left out as damaged.
-        bytes.push(b'\n');
-    }
-    file.take(PEEK).read_to_end(&mut bytes)?;
-    let folder = path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default();
-    let scan = scan(BufReader::new(&bytes[..]), folder)?;
-    // A first message longer than what is read here may have been cut.
-    let empty = scan.index.entries.iter().all(|entry| entry.side) && len <= 2 * PEEK;
-    Ok((!empty).then_some(scan.facts))
 }

@@ -22,6 +22,7 @@ mod install;
 mod killed;
 mod layout;
 mod messages;
+mod peek;
 mod place;
 mod record;
 mod scan;

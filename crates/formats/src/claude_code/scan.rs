@@ -15,7 +15,7 @@ use crate::summary::Summary;
 use crate::torn::{Damage, Split, TornReport, is_object, split_line, whole};
 
 /// Longest text kept of a title, path or name, in bytes.
-const MAX_FACT: usize = 1024;
+pub(super) const MAX_FACT: usize = 1024;
 
 /// Most calls that are about to write a file at a time.
 const MAX_OPEN_WRITES: usize = 100_000;

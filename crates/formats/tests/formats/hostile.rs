@@ -34,8 +34,6 @@ fn take(env: &Env, transcript: &[u8]) -> (Captured, Vec<u8>) {
         path,
         cwd: None,
         title: None,
-        model: None,
-        git_branch: None,
         updated_at_ms: 0,
         len: transcript.len() as u64,
     };

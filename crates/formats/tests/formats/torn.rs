@@ -55,8 +55,6 @@ impl Torn {
             path: self.path.clone(),
             cwd: None,
             title: None,
-            model: None,
-            git_branch: None,
             updated_at_ms: 0,
             len: len as u64,
         };

@@ -80,8 +80,6 @@ fn a_hostile_line_holds_a_few_times_its_length() {
             path: path.clone(),
             cwd: None,
             title: None,
-            model: None,
-            git_branch: None,
             updated_at_ms: 0,
             len: len as u64,
         };
