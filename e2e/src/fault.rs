@@ -3,9 +3,11 @@
 //! strace counts for each call and each thread by itself. Whoever goes up from the first call until nothing is hit has been
 //! at every call of the thread that does most; a client does nearly all in one thread.
 
-use std::{collections::hash_map::RandomState, env, ffi::OsString, fs, hash::BuildHasher as _, path::Path};
+use std::{
+    collections::hash_map::RandomState, env, ffi::OsString, fs, hash::BuildHasher as _, path::Path, process::Command,
+};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 /// The variable that names a seed, to see a run again.
 const SEED: &str = "SEGUE_E2E_SEED";
@@ -51,6 +53,13 @@ impl Fault {
         let log = fs::read_to_string(log)?;
         Ok(log.contains("(INJECTED)") || log.contains("killed by SIGKILL"))
     }
+}
+
+/// Sends a signal, by its name, to a process that this one started and has not waited for.
+pub fn signal(name: &str, process: u32) -> Result<()> {
+    let sent = Command::new("kill").args(["-s", name, &process.to_string()]).status()?;
+    ensure!(sent.success(), "process {process} cannot be sent {name}");
+    Ok(())
 }
 
 /// Numbers that a seed gives: SplitMix64.

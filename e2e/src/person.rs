@@ -5,7 +5,7 @@ use std::{
     fs,
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -82,7 +82,16 @@ impl Person {
 
     /// Runs `segue` to its end.
     pub fn run<Arg: AsRef<OsStr>>(&self, arguments: &[Arg]) -> Result<Ran> {
-        let output = self.command(arguments)?.output()?;
+        self.run_with(arguments, |child| Ok(child.wait_with_output()?))
+    }
+
+    /// Runs `segue`; `wait` gets the process, its outputs piped, and sees it to its end.
+    pub fn run_with<Arg: AsRef<OsStr>>(
+        &self,
+        arguments: &[Arg],
+        wait: impl FnOnce(Child) -> Result<Output>,
+    ) -> Result<Ran> {
+        let output = wait(self.command(arguments)?.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)?;
         let ended_by = || output.status.signal().map(|signal| 128 + signal);
         Ok(Ran {
             code: output.status.code().or_else(ended_by).context("segue ended in no known way")?,

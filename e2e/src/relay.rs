@@ -8,6 +8,7 @@ use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
+        mpsc,
     },
     thread,
 };
@@ -20,6 +21,8 @@ use tokio::{
         tcp::{ReadHalf, WriteHalf},
     },
 };
+
+use crate::fault::signal;
 
 /// Which way bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +100,29 @@ impl Relay {
         self.shared.up.store(0, Ordering::SeqCst);
         self.shared.down.store(0, Ordering::SeqCst);
         *lock(&self.shared.plan) = Some(Plan { way, left: bytes, cut });
+    }
+
+    /// Works, and sends a process a signal once so many bytes have gone this way. The process must not have been waited for
+    /// when the work is done.
+    pub fn signal_after<T>(
+        &self,
+        way: Way,
+        bytes: u64,
+        (name, id): (&'static str, u32),
+        work: impl FnOnce() -> T,
+    ) -> T {
+        let (sent, done) = mpsc::channel();
+        let send = move || {
+            // A process that has ended meanwhile needs no signal; the channel is read as long as the plan is there.
+            drop(signal(name, id));
+            let _heard = sent.send(());
+        };
+        self.cut_after(way, bytes, Cut::Do(Box::new(send)));
+        let worked = work();
+        if !self.go_on() {
+            let _sent = done.recv();
+        }
+        worked
     }
 
     /// Forgets the plan; whether it was still to come.

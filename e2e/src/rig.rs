@@ -1,9 +1,9 @@
 //! Ann and Ben on a server that is ended, started again and cut off while they work.
 
 use std::{
+    ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
-    process::Command,
     sync::{Mutex, PoisonError},
     thread,
     time::SystemTime,
@@ -14,8 +14,8 @@ use anyhow::{Context as _, Result, ensure};
 use crate::{
     fault::Fault,
     person::Person,
-    relay::Relay,
-    server::{Options, Server, program},
+    relay::{Relay, Way},
+    server::{Options, Server, program, wrapped},
     story::{ANN, BEN, invite},
 };
 
@@ -28,18 +28,26 @@ pub struct Rig {
     /// Who is handed to.
     pub ben: Person,
     server: Option<Server>,
+    place: Place,
+}
+
+/// Where servers are started.
+struct Place {
+    relay: Relay,
     data: PathBuf,
+    wrapper: Vec<OsString>,
 }
 
 impl Rig {
     /// A fresh server and two people who have joined it, all below `root`.
     pub fn begin(root: &Path) -> Result<Self> {
+        let relay = Relay::start()?;
         let mut rig = Self {
-            relay: Relay::start()?,
+            relay: relay.clone(),
             ann: Person::new(&root.join("ann"))?,
             ben: Person::new(&root.join("ben"))?,
             server: None,
-            data: root.join("server"),
+            place: Place { relay, data: root.join("server"), wrapper: Vec::new() },
         };
         rig.restart()?;
         let link = rig.server()?.owner_link().context("the server printed no owner link")?;
@@ -52,43 +60,60 @@ impl Rig {
     /// Ends the server without a warning, if one runs, and starts one on the same data.
     pub fn restart(&mut self) -> Result<()> {
         self.server = None;
-        let server = start(&self.data, &self.relay, None)?;
-        self.server = Some(server);
+        self.server = Some(self.place.start(Vec::new())?);
         Ok(())
+    }
+
+    /// The same with other words before each program of the server from now on.
+    pub fn restart_under(&mut self, wrapper: Vec<OsString>) -> Result<()> {
+        self.server = None;
+        self.place.wrapper = wrapper;
+        self.restart()
     }
 
     /// Works while a server serves that meets `fault`; when that ends, another takes its place at once. Says whether it
     /// was met. Afterwards, a server that meets nothing serves.
     pub fn with_fault<T>(&mut self, fault: &Fault, work: impl FnOnce(&Person, &Person) -> T) -> Result<(T, bool)> {
         self.server = None;
-        let Ok(mut faulty) = start(&self.data, &self.relay, Some(fault)) else {
+        let log = self.place.data.with_extension("strace");
+        let Ok(faulty) = self.place.start(fault.wrapper(&log)) else {
             self.restart()?;
             return Ok((work(&self.ann, &self.ben), true));
         };
-        let end = faulty.end()?;
+        let done = self.replacing(faulty, |ann, ben| (work(ann, ben), Fault::was_met(&log)))?;
+        Ok((done.0, done.1?))
+    }
+
+    /// Works while the server is killed once so many bytes have gone one way; another takes its place at once.
+    pub fn with_kill_after<T>(&mut self, way: Way, bytes: u64, work: impl FnOnce(&Person, &Person) -> T) -> Result<T> {
+        let server = self.server.take().context("no server runs")?;
+        let (relay, id) = (self.place.relay.clone(), server.id());
+        self.replacing(server, |ann, ben| relay.signal_after(way, bytes, ("KILL", id), || work(ann, ben)))
+    }
+
+    fn replacing<T>(&mut self, mut server: Server, work: impl FnOnce(&Person, &Person) -> T) -> Result<T> {
+        let end = server.end()?;
         // None: nobody is wanted in its place any more.
         let next = Mutex::new(Some(None));
-        let (data, relay) = (&self.data, &self.relay);
-        let (done, met) = thread::scope(|scope| -> Result<(T, bool)> {
+        let place = &self.place;
+        let done = thread::scope(|scope| -> Result<T> {
             let replace = scope.spawn(|| -> Result<()> {
                 end.wait()?;
                 if let Some(next) = &mut *next.lock().unwrap_or_else(PoisonError::into_inner) {
-                    *next = Some(start(data, relay, None)?);
+                    *next = Some(place.start(Vec::new())?);
                 }
                 Ok(())
             });
             let done = work(&self.ann, &self.ben);
-            let server = next.lock().unwrap_or_else(PoisonError::into_inner).take().flatten();
-            self.server = server;
-            let met = Fault::was_met(&data.with_extension("strace"))?;
-            drop(faulty);
+            self.server = next.lock().unwrap_or_else(PoisonError::into_inner).take().flatten();
+            drop(server);
             replace.join().expect("starting a server does not panic")?;
-            Ok((done, met))
+            Ok(done)
         })?;
         if self.server.is_none() {
             self.restart()?;
         }
-        Ok((done, met))
+        Ok(done)
     }
 
     /// The running server.
@@ -98,7 +123,7 @@ impl Rig {
 
     /// Where the server keeps what it keeps.
     pub fn data(&self) -> &Path {
-        &self.data
+        &self.place.data
     }
 
     /// Nothing on the server disagrees, and it did not panic.
@@ -112,24 +137,27 @@ impl Rig {
     /// As [`check`](Self::check), an hour later and with all packs read: only stored bytes that no row names may be too many.
     pub fn check_later(&self) -> Result<()> {
         self.check()?;
-        age(&self.data.join("packs"))?;
+        age(&self.place.data.join("packs"))?;
         self.operate(&["check", "--repair", "--read-data"])?;
         self.operate(&["check", "--read-data"])
     }
 
     fn operate(&self, words: &[&str]) -> Result<()> {
-        let output = Command::new(program("segue-server")?).arg("--data").arg(&self.data).args(words).output()?;
+        let mut program = wrapped(&self.place.wrapper, program("segue-server")?);
+        let output = program.arg("--data").arg(&self.place.data).args(words).output()?;
         let said = String::from_utf8_lossy(&output.stdout);
         ensure!(output.status.success(), "{words:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
         Ok(())
     }
 }
 
-fn start(data: &Path, relay: &Relay, fault: Option<&Fault>) -> Result<Server> {
-    let wrapper = fault.map(|fault| fault.wrapper(&data.with_extension("strace"))).unwrap_or_default();
-    let server = Server::start(data, &Options { wrapper, ..Options::default() })?;
-    relay.lead_to(server.url())?;
-    Ok(server)
+impl Place {
+    fn start(&self, more: Vec<OsString>) -> Result<Server> {
+        let wrapper = self.wrapper.iter().cloned().chain(more).collect();
+        let server = Server::start(&self.data, &Options { wrapper, ..Options::default() })?;
+        self.relay.lead_to(server.url())?;
+        Ok(server)
+    }
 }
 
 /// Dates all files below a folder back by two hours.

@@ -5,4 +5,5 @@ mod calls;
 mod cuts;
 mod errors;
 mod kills;
+mod random;
 mod round;
