@@ -9,7 +9,8 @@ use std::{
 };
 
 use segue_bundle::{
-    Contents, Expected, OpenedBundle, PackSource, ReadSeek, Reader, open::VerifyError, unpack, verify_envelope,
+    Contents, Expected, OpenedBundle, PackSource, ReadSeek, Reader, UnpackError, open::VerifyError, unpack,
+    verify_envelope,
 };
 use segue_domain::{BundleId, Clock as _, HandoffId, limits::MANIFEST_BYTES_MAX};
 use segue_formats::Header;
@@ -129,7 +130,7 @@ pub fn fetch(
         // Nobody waits for the rest any more.
         give_up(&spools);
         // A pack that did not come explains a file that did not.
-        fetched.join().expect("fetching does not panic").and(unpacked.map_err(|error| refused(&error)))
+        fetched.join().expect("fetching does not panic").and(unpacked.map_err(|error| not_unpacked(&error)))
     })?;
     Ok(contents)
 }
@@ -194,6 +195,17 @@ pub fn read_header(content: &Path) -> Result<Header> {
     let file = File::open(&path).map_err(|error| failed(&error))?;
     serde_json::from_reader(io::Read::take(io::BufReader::new(file), HEADER_BYTES_MAX))
         .map_err(|error| CliError::verification(format!("the session's header makes no sense: {error}")))
+}
+
+/// Why files are not in place: this machine's disk, or what came.
+fn not_unpacked(error: &UnpackError) -> CliError {
+    match error {
+        UnpackError::Staging(_) | UnpackError::Pack { .. } | UnpackError::Write { .. } => {
+            CliError::new(Exit::Error, "file", format!("the session cannot be put in place: {}", causes(error)))
+                .hint("Look after this machine's disk, then run the command again: what was claimed stays yours.")
+        }
+        error => refused(error),
+    }
 }
 
 /// Something that must not be believed.
