@@ -12,6 +12,8 @@ pub mod person;
 pub mod relay;
 pub mod rig;
 pub mod server;
+#[cfg(target_os = "linux")]
+pub mod small_disk;
 pub mod story;
 
 pub use claude::Claude;

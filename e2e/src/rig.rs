@@ -64,6 +64,11 @@ impl Rig {
         Ok(())
     }
 
+    /// Ends the server without a warning.
+    pub fn stop(&mut self) {
+        self.server = None;
+    }
+
     /// The same with other words before each program of the server from now on.
     pub fn restart_under(&mut self, wrapper: Vec<OsString>) -> Result<()> {
         self.server = None;

@@ -4,6 +4,7 @@
 mod calls;
 mod cuts;
 mod errors;
+mod full;
 mod kills;
 mod random;
 mod round;

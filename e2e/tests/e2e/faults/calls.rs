@@ -12,6 +12,9 @@ use super::round::{At, round};
 /// Calls, and how often the command that makes one most often does.
 pub(super) type Calls = [(&'static str, u32)];
 
+/// Rounds on one server: with each session that is there a command opens more files.
+const FRESH_AFTER: u32 = 16;
+
 /// As many rounds as asked for, at calls that a seed picks.
 pub(super) fn some(rounds: u32, at: At, calls: &Calls, whats: &[What]) -> Result<()> {
     let (root, mut random) = (TempDir::new()?, Random::seeded()?);
@@ -33,17 +36,22 @@ pub(super) fn every(at: At, calls: &Calls, whats: &[What]) -> Result<()> {
     let mut all = 0;
     for (call, _) in calls {
         for what in whats {
-            let root = TempDir::new()?;
-            let mut rig = Rig::begin(root.path())?;
-            for nth in 1.. {
-                let met = round(&mut rig, &mut random, at, Fault { call, nth, what: *what })?;
-                all += met;
-                if met == 0 {
-                    println!("{at:?} {what:?} {call}: {} calls", nth - 1);
-                    break;
+            let (mut nth, mut last) = (1, false);
+            while !last {
+                let root = TempDir::new()?;
+                let mut rig = Rig::begin(root.path())?;
+                for _ in 0..FRESH_AFTER {
+                    let met = round(&mut rig, &mut random, at, Fault { call, nth, what: *what })?;
+                    all += met;
+                    last = met == 0;
+                    if last {
+                        break;
+                    }
+                    nth += 1;
                 }
+                rig.check_later()?;
             }
-            rig.check_later()?;
+            println!("{at:?} {what:?} {call}: {} calls", nth - 1);
         }
     }
     println!("{at:?}: {all} faults");
