@@ -28,7 +28,7 @@ pub mod wraps;
 use std::{path::Path, time::Duration};
 
 use sqlx::{
-    PgPool, Postgres, Sqlite, SqlitePool, Transaction,
+    Connection as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction,
     postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -103,10 +103,10 @@ impl Db {
             .pragma("secure_delete", "ON")
             .foreign_keys(true)
             .busy_timeout(WAIT);
-        let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(WAIT);
+        let writer = sqlite_pool().max_connections(1);
         let write = writer.connect_with(options.clone()).await?;
         sqlx::migrate!().run(&write).await?;
-        let readers = SqlitePoolOptions::new().max_connections(SQLITE_READERS).acquire_timeout(WAIT);
+        let readers = sqlite_pool().max_connections(SQLITE_READERS);
         Ok(Self::Sqlite { read: readers.connect_with(options.read_only(true)).await?, write })
     }
 
@@ -173,6 +173,13 @@ impl Db {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// SQLite ends a transaction by itself when the disk is full or fails; sqlx does not hear of it and would refuse every one
+/// after it on that connection. Such a connection is closed, and another opened.
+fn sqlite_pool() -> SqlitePoolOptions {
+    let whole = SqlitePoolOptions::new().acquire_timeout(WAIT);
+    whole.before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
 }
 
 impl Tx<'_> {
