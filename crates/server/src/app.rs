@@ -37,7 +37,9 @@ pub struct Settings {
     pub sweep_every: Duration,
     /// Time that open requests get when the server stops.
     pub drain: Duration,
-    /// Time without a byte of a pack that is sent.
+    /// Time for one request other than a pack, without its body.
+    pub request: Duration,
+    /// Time without a byte of a body.
     pub body_idle: Duration,
     /// What connections may cost.
     pub connections: Bounds,
@@ -50,6 +52,7 @@ impl Default for Settings {
             requests_per_minute: limits::REQUESTS_PER_MINUTE,
             sweep_every: Duration::from_secs(30),
             drain: Duration::from_secs(limits::DRAIN_SECONDS_MAX),
+            request: Duration::from_secs(limits::REQUEST_SECONDS_MAX),
             body_idle: Duration::from_secs(limits::BODY_IDLE_SECONDS_MAX),
             connections: Bounds::default(),
         }

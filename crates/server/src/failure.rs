@@ -98,7 +98,7 @@ impl Failure {
     }
 
     /// Come back later.
-    pub fn later(code: Code, title: &'static str, seconds: u64) -> Self {
+    pub fn later(code: Code, title: impl Into<Cow<'static, str>>, seconds: u64) -> Self {
         let mut failure = Self::new(code, title).or("Wait as long as `retry-after` says, then send it again.");
         if let Self::Refused(refusal) = &mut failure {
             refusal.retry_after_seconds = Some(seconds.max(1));

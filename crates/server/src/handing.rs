@@ -14,6 +14,7 @@ use crate::{
     app::App,
     failure::Failure,
     mail,
+    off_runtime::off_runtime,
     once::Once,
     parcel::Sent,
     person::Email,
@@ -126,7 +127,8 @@ fn upgrade_required(entitlement: Entitlement) -> Failure {
 pub(crate) async fn create(app: &App, principal: &Principal, body: Sent, once: &Once) -> Result<Handoff, Failure> {
     check_verified(principal)?;
     let card = key_cards::current(&mut app.db.read().await?, principal.user).await?;
-    let admitted = admission::handoff(body, principal, &card.card)?;
+    let (who, signed) = (principal.clone(), card.clone());
+    let admitted = off_runtime(move || admission::handoff(body, &who, &signed.card)).await?;
     let new = upload::inline(app, principal, &admitted).await?;
     let created = store(app, principal, &admitted, &card, &new, once).await;
     if created.is_err() {

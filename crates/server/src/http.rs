@@ -17,6 +17,7 @@ mod problem;
 mod range;
 mod server;
 mod sessions;
+mod timer;
 
 use std::sync::Arc;
 
@@ -26,9 +27,10 @@ use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::App, failure::Failure};
+use timer::Times;
 
 /// All routes with what is documented of them.
-fn routes() -> OpenApiRouter<Arc<App>> {
+fn routes(times: Times) -> OpenApiRouter<Arc<App>> {
     let quick = OpenApiRouter::with_openapi(document::Document::openapi())
         .routes(routes!(server::livez))
         .routes(routes!(server::readyz))
@@ -48,19 +50,20 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handoffs::get))
         .routes(routes!(handoffs::bundle))
         .routes(routes!(handoffs::claim))
-        .layer(middleware::from_fn(guard::time_limit));
+        .layer(middleware::from_fn_with_state(times, timer::limit));
     // A pack may take as long as its bytes keep coming.
     quick.routes(routes!(packs::put, packs::patch, packs::head)).routes(routes!(packs::get))
 }
 
 /// The OpenAPI document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    document::with_idempotency_keys(routes().into_openapi())
+    document::with_idempotency_keys(routes(Times::default()).into_openapi())
 }
 
 /// The service: routes, and around them what every request goes through.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let (router, _) = routes().split_for_parts();
+    let times = Times { request: app.settings.request, body_idle: app.settings.body_idle };
+    let (router, _) = routes(times).split_for_parts();
     router
         .method_not_allowed_fallback(problem::method_not_allowed)
         .fallback(async || Failure::not_found())

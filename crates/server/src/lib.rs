@@ -26,6 +26,7 @@ pub mod joining;
 pub mod listen;
 pub mod logs;
 mod mail;
+mod off_runtime;
 mod once;
 pub mod operate;
 pub mod packs;

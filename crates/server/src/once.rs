@@ -18,10 +18,17 @@ pub(crate) struct Once {
     /// Who asks: a key means something to one person only.
     pub(crate) user: UserId,
     /// The Idempotency-Key, if there is one.
-    pub(crate) key: Option<String>,
+    pub(crate) key: Option<Key>,
     /// The route as it is documented.
     pub(crate) route: String,
-    /// SHA-256 over method, path and body.
+}
+
+/// An Idempotency-Key and what it came with.
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    /// As it was sent.
+    pub(crate) text: String,
+    /// SHA-256 over method, path and the body's SHA-256.
     pub(crate) request_hash: [u8; 32],
 }
 
@@ -33,11 +40,11 @@ impl Once {
         now: Timestamp,
     ) -> Result<Option<T>, Failure> {
         let Some(key) = &self.key else { return Ok(None) };
-        if idempotency::begin(tx, self.user, key, &self.route, &self.request_hash, now).await? {
+        if idempotency::begin(tx, self.user, &key.text, &self.route, &key.request_hash, now).await? {
             return Ok(None);
         }
-        let known = idempotency::find(tx, self.user, key).await?;
-        let answer = known.filter(|known| known.request_hash == self.request_hash).and_then(|known| known.answer);
+        let known = idempotency::find(tx, self.user, &key.text).await?;
+        let answer = known.filter(|known| known.request_hash == key.request_hash).and_then(|known| known.answer);
         let answer = answer.ok_or_else(|| {
             Failure::new(Code::IdempotencyKeyReused, format!("This {IDEMPOTENCY_KEY} came with another request."))
                 .or("Draw a new key for each new request.")
@@ -49,7 +56,7 @@ impl Once {
     pub(crate) async fn keep<T: Serialize>(&self, tx: &mut Tx<'_>, answer: &T) -> Result<(), Failure> {
         if let Some(key) = &self.key {
             let answer = serde_json::to_string(answer).map_err(anyhow::Error::from)?;
-            idempotency::finish(tx, self.user, key, &answer).await?;
+            idempotency::finish(tx, self.user, &key.text, &answer).await?;
         }
         Ok(())
     }

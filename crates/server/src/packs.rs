@@ -176,12 +176,12 @@ impl Packs {
 
     /// Makes an upload last under the name of `pack`.
     pub async fn keep(&self, mut upload: Upload, pack: &Pack) -> io::Result<()> {
-        let (packs, place, shelf) = (self.clone(), self.path(pack), self.shelf(pack));
+        let (storage, name, shelf) = (self.clone(), self.path(pack), self.shelf(pack));
         blocking(move || {
-            packs.step(Step::Rename)?;
-            std::fs::rename(upload.hold.file(), place)?;
+            storage.step(Step::Rename)?;
+            std::fs::rename(upload.hold.file(), name)?;
             upload.hold.moved();
-            packs.sync_shelves([shelf])
+            storage.sync_shelves([shelf])
         })
         .await
     }

@@ -11,6 +11,7 @@ use crate::{
     admission::{self, Admitted, public_card},
     app::App,
     failure::Failure,
+    off_runtime::off_runtime,
     once::Once,
     parcel::Sent,
     principal::Principal,
@@ -24,9 +25,10 @@ use crate::{
 
 /// Stores a snapshot as the newest state of its session.
 pub(crate) async fn push(app: &App, principal: &Principal, body: Sent, once: &Once) -> Result<Pushed, Failure> {
-    // Megabytes are hashed before the transaction, so that the one writer does not wait for that.
     let card = key_cards::current(&mut app.db.read().await?, principal.user).await?;
-    let admitted = admission::snapshot(body, principal, &card.card)?;
+    // Megabytes are hashed before the transaction, so that the one writer does not wait for that.
+    let (who, signed) = (principal.clone(), card.clone());
+    let admitted = off_runtime(move || admission::snapshot(body, &who, &signed.card)).await?;
     let new = upload::inline(app, principal, &admitted).await?;
     let pushed = store(app, principal, &admitted, &card, &new, once).await;
     if pushed.is_err() {

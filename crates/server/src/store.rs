@@ -29,6 +29,7 @@ use std::{path::Path, time::Duration};
 
 use sqlx::{
     Connection as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction,
+    pool::PoolConnection,
     postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -37,6 +38,9 @@ use sqlx::{
 const SQLITE_READERS: u32 = 8;
 /// Connections to PostgreSQL of one server process: below the usual limit of 100 for several processes.
 const POSTGRES_CONNECTIONS: u32 = 20;
+/// How long a connection to PostgreSQL is idle before it is asked whether it lives: a restart of the database costs the requests
+/// of this time a retry, and no other.
+const ASKED_AFTER_IDLE: Duration = Duration::from_secs(2);
 /// How long a request waits for a connection or a lock before it is told to come back.
 const WAIT: Duration = Duration::from_secs(15);
 
@@ -61,6 +65,9 @@ pub enum Tx<'c> {
     Sqlite(Transaction<'c, Sqlite>),
     /// On PostgreSQL.
     Postgres(Transaction<'c, Postgres>),
+    /// Reads on PostgreSQL, each statement of its own moment: without the two round trips of a transaction, which would
+    /// promise no more.
+    PostgresReads(PoolConnection<Postgres>),
 }
 
 /// Runs one body on whichever database is open. The body is compiled once per driver.
@@ -75,6 +82,10 @@ macro_rules! on {
                 let $c = &mut **transaction;
                 $body
             }
+            $crate::store::Tx::PostgresReads(connection) => {
+                let $c = &mut **connection;
+                $body
+            }
         }
     };
 }
@@ -84,7 +95,7 @@ macro_rules! locked {
     ($tx:expr, $sql:literal) => {
         match $tx {
             $crate::store::Tx::Sqlite(_) => $sql,
-            $crate::store::Tx::Postgres(_) => concat!($sql, " FOR UPDATE"),
+            $crate::store::Tx::Postgres(_) | $crate::store::Tx::PostgresReads(_) => concat!($sql, " FOR UPDATE"),
         }
     };
 }
@@ -112,8 +123,17 @@ impl Db {
 
     /// Opens the PostgreSQL database at `url` and brings its schema up to date.
     pub async fn open_postgres(url: &str) -> Result<Self, sqlx::Error> {
-        let pool =
-            PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(WAIT).connect(url).await?;
+        let options = PgPoolOptions::new()
+            .max_connections(POSTGRES_CONNECTIONS)
+            .acquire_timeout(WAIT)
+            // Asking a connection whether it lives is a round trip: only one that was idle for a while is asked.
+            .test_before_acquire(false)
+            .before_acquire(|connection, known| {
+                Box::pin(async move {
+                    if known.idle_for < ASKED_AFTER_IDLE { Ok(true) } else { connection.ping().await.map(|()| true) }
+                })
+            });
+        let pool = options.connect(url).await?;
         sqlx::migrate!().run(&pool).await?;
         Ok(Self::Postgres(pool))
     }
@@ -126,11 +146,11 @@ impl Db {
         })
     }
 
-    /// A transaction that only reads, of one consistent moment on SQLite.
+    /// For reading only; of one consistent moment on SQLite.
     pub async fn read(&self) -> Result<Tx<'static>, sqlx::Error> {
         Ok(match self {
             Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres(pool) => Tx::PostgresReads(pool.acquire().await?),
         })
     }
 
@@ -188,6 +208,8 @@ impl Tx<'_> {
         match self {
             Tx::Sqlite(transaction) => transaction.commit().await,
             Tx::Postgres(transaction) => transaction.commit().await,
+            // Nothing was written.
+            Tx::PostgresReads(_) => Ok(()),
         }
     }
 }

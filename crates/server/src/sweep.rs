@@ -72,9 +72,11 @@ async fn collect(app: &App) -> Result<(), Failure> {
         }
         for pack in &condemned {
             app.packs.delete(pack).await.map_err(anyhow::Error::from)?;
-            let mut tx = app.db.begin().await?;
-            packs::delete(&mut tx, pack).await?;
-            tx.commit().await?;
         }
+        let mut tx = app.db.begin().await?;
+        for pack in &condemned {
+            packs::delete(&mut tx, pack).await?;
+        }
+        tx.commit().await?;
     }
 }

@@ -14,7 +14,11 @@ use segue_signed::{lv::lv_cat, sha256};
 use serde::de::DeserializeOwned;
 
 use super::body::{self, Payload};
-use crate::{failure::Failure, once::Once, principal::Principal};
+use crate::{
+    failure::Failure,
+    once::{Key, Once},
+    principal::Principal,
+};
 
 /// Ids in a path.
 pub(super) trait Ids: Sized + Send {
@@ -115,12 +119,14 @@ impl<S: Send + Sync, B: Payload, I: Ids> FromRequest<S> for Call<B, I> {
         let (mut parts, body) = request.into_parts();
         let principal = principal(&parts)?;
         let key = idempotency_key(&parts.headers)?;
-        let bytes = body::read::<B>(&parts.headers, body).await?;
-        let body = B::understand(&bytes)?;
+        let body = body::read::<B>(&parts, body).await?;
+        let keyed = key.is_some();
+        let (body, hash) =
+            body.with(move |bytes| Ok((B::understand(&bytes)?, if keyed { sha256(&bytes) } else { [0; 32] }))).await?;
         let ids = ids(&mut parts).await?;
         let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
-        let request_hash = sha256(&lv_cat(&[parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), &bytes]));
-        let once = Once { user: principal.user, key, route, request_hash };
+        let request_hash = sha256(&lv_cat(&[parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), &hash]));
+        let once = Once { user: principal.user, key: key.map(|text| Key { text, request_hash }), route };
         Ok(Self { principal, ids, body, once })
     }
 }
@@ -129,12 +135,12 @@ impl<S: Send + Sync, B: Payload, I: Ids> FromRequest<S> for Call<B, I> {
 #[derive(Debug)]
 pub(super) struct Open<B>(pub(super) B);
 
-impl<S: Send + Sync, B: DeserializeOwned + Send> FromRequest<S> for Open<B> {
+impl<S: Send + Sync, B: DeserializeOwned + Send + 'static> FromRequest<S> for Open<B> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
         let (parts, body) = request.into_parts();
-        B::understand(&body::read::<B>(&parts.headers, body).await?).map(Self)
+        body::read::<B>(&parts, body).await?.with(|bytes| B::understand(&bytes)).await.map(Self)
     }
 }
 

@@ -2,17 +2,21 @@
 
 use axum::{
     body::{Body, Bytes, HttpBody as _},
-    http::{HeaderMap, header},
+    http::{header, request::Parts},
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use segue_domain::limits::BODY_BYTES_MAX;
 use segue_signed::parcel;
 use serde::de::DeserializeOwned;
 
-use crate::{failure::Failure, parcel::Sent};
+use super::timer::Timer;
+use crate::{failure::Failure, off_runtime::off_runtime, parcel::Sent};
+
+/// A body up to this is understood where it is: handing it over would take longer.
+const HERE_BYTES_MAX: usize = 64 * 1024;
 
 /// What a body may be.
-pub(super) trait Payload: Sized + Send {
+pub(super) trait Payload: Sized + Send + 'static {
     /// Its `content-type`.
     const MEDIA_TYPE: &str;
 
@@ -20,7 +24,7 @@ pub(super) trait Payload: Sized + Send {
     fn understand(bytes: &Bytes) -> Result<Self, Failure>;
 }
 
-impl<B: DeserializeOwned + Send> Payload for B {
+impl<B: DeserializeOwned + Send + 'static> Payload for B {
     const MEDIA_TYPE: &str = "application/json";
 
     fn understand(bytes: &Bytes) -> Result<Self, Failure> {
@@ -37,9 +41,27 @@ impl Payload for Sent {
     }
 }
 
-/// Reads a body of at most [`BODY_BYTES_MAX`] bytes.
-pub(super) async fn read<B: Payload>(headers: &HeaderMap, body: Body) -> Result<Bytes, Failure> {
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+/// A body that came whole.
+pub(super) struct Whole(Vec<Bytes>);
+
+impl Whole {
+    /// Hands the bytes to `work`; off the runtime when they are many.
+    pub(super) async fn with<T: Send + 'static>(
+        self,
+        work: impl FnOnce(Bytes) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let len: usize = self.0.iter().map(Bytes::len).sum();
+        let work = move || match <[Bytes; 1]>::try_from(self.0) {
+            Ok([bytes]) => work(bytes),
+            Err(pieces) => work(pieces.concat().into()),
+        };
+        if len > HERE_BYTES_MAX { off_runtime(work).await } else { work() }
+    }
+}
+
+/// Reads a body of at most [`BODY_BYTES_MAX`] bytes, as long as it keeps coming.
+pub(super) async fn read<B: Payload>(parts: &Parts, body: Body) -> Result<Whole, Failure> {
+    let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if media_type.split(';').next().is_none_or(|media_type| media_type.trim() != B::MEDIA_TYPE) {
         return Err(Failure::invalid("The body is of another type than this route takes.")
             .or(format!("Send it as `content-type: {}`.", B::MEDIA_TYPE)));
@@ -48,9 +70,18 @@ pub(super) async fn read<B: Payload>(headers: &HeaderMap, body: Body) -> Result<
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(Failure::too_large(BODY_BYTES_MAX as u64));
     }
-    match Limited::new(body, BODY_BYTES_MAX).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Failure::too_large(BODY_BYTES_MAX as u64)),
-        Err(_) => Err(Failure::invalid("The body was cut.").or("Send it again.")),
+    let mut pace = parts.extensions.get::<Timer>().cloned().unwrap_or_default().body();
+    let (mut body, mut pieces) = (Limited::new(body, BODY_BYTES_MAX), Vec::new());
+    while let Some(frame) = pace.of(body.frame()).await? {
+        match frame {
+            Ok(frame) => {
+                let bytes = frame.into_data().unwrap_or_default();
+                pace.came(bytes.len());
+                pieces.push(bytes);
+            }
+            Err(error) if error.is::<LengthLimitError>() => return Err(Failure::too_large(BODY_BYTES_MAX as u64)),
+            Err(_) => return Err(Failure::invalid("The body was cut.").or("Send it again.")),
+        }
     }
+    Ok(Whole(pieces))
 }

@@ -1,9 +1,8 @@
-//! What a request passes before its handler: who asks, how often, how long it may take.
+//! What a request passes before its handler: who asks, and how often.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
-    time::Duration,
 };
 
 use axum::{
@@ -13,8 +12,6 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use data_encoding::BASE64URL_NOPAD;
-use segue_api::Code;
-use segue_domain::limits;
 use segue_signed::sha256;
 
 use crate::{app::App, failure::Failure, listen::Peer, principal::Principal, store::devices};
@@ -49,13 +46,4 @@ fn bearer(headers: &HeaderMap) -> Option<[u8; 32]> {
     let (scheme, token) = value.split_once(' ')?;
     let token = BASE64URL_NOPAD.decode(token.as_bytes()).ok().filter(|_| scheme.eq_ignore_ascii_case("bearer"))?;
     token.try_into().ok()
-}
-
-/// Ends a request that takes too long; what it had begun in the database is undone.
-pub(super) async fn time_limit(request: Request, next: Next) -> Response {
-    let limit = Duration::from_secs(limits::REQUEST_SECONDS_MAX);
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Failure::later(Code::Unavailable, "The request took too long.", 1).into_response(),
-    }
 }

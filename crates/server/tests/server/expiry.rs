@@ -107,5 +107,6 @@ async fn events(server: &TestServer) -> Vec<Event> {
     match db.read().await.unwrap() {
         Tx::Sqlite(mut tx) => sqlx::query_as(sql).fetch_all(&mut *tx).await.unwrap(),
         Tx::Postgres(mut tx) => sqlx::query_as(sql).fetch_all(&mut *tx).await.unwrap(),
+        Tx::PostgresReads(mut tx) => sqlx::query_as(sql).fetch_all(&mut *tx).await.unwrap(),
     }
 }

@@ -69,12 +69,19 @@ pub(crate) struct Disk {
     pub(crate) broken: AtomicBool,
     /// Steps that are still done before one fails, and how.
     fault: Mutex<Option<(u64, io::ErrorKind)>>,
+    /// The kind of step that fails next.
+    broken_step: Mutex<Option<Step>>,
 }
 
 impl Disk {
     /// Lets the step after `steps` others fail, once.
     pub(crate) fn fail_after(&self, steps: u64, kind: io::ErrorKind) {
         *self.fault.lock().unwrap() = Some((steps, kind));
+    }
+
+    /// Lets the next step of this kind fail, once.
+    pub(crate) fn fail_at(&self, step: Step) {
+        *self.broken_step.lock().unwrap() = Some(step);
     }
 
     /// Takes the fault back for a while.
@@ -112,6 +119,9 @@ impl Disk {
             self.reads.fetch_add(1, Ordering::SeqCst);
         }
         self.fault()?;
+        if self.broken_step.lock().unwrap().take_if(|broken| *broken == step).is_some() {
+            return Err(io::Error::other("broken by the test"));
+        }
         if self.broken.load(Ordering::SeqCst) { Err(io::Error::other("broken by the test")) } else { Ok(()) }
     }
 }

@@ -24,5 +24,7 @@ mod parcels;
 mod path;
 mod process;
 mod schema;
+mod slow;
 mod snapshots;
+mod transfers;
 mod uploads;
