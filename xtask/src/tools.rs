@@ -5,6 +5,7 @@
 
 pub(crate) mod claude;
 pub(crate) mod deny;
+pub(crate) mod faults;
 pub(crate) mod python;
 
 use std::path::PathBuf;

@@ -31,6 +31,7 @@ impl Surroundings {
         let again = "cargo xtask check";
         let claude = step("real tools", again, || tools::claude::install(checkout))?;
         let python = step("python", again, || tools::python::install(checkout))?;
+        step("faults", again, tools::faults::install)?;
         Ok(Self { database, claude, python })
     }
 
