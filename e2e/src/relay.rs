@@ -111,11 +111,11 @@ impl Relay {
         (name, id): (&'static str, u32),
         work: impl FnOnce() -> T,
     ) -> T {
-        let (sent, done) = mpsc::channel();
+        let (told, done) = mpsc::channel();
         let send = move || {
             // A process that has ended meanwhile needs no signal; the channel is read as long as the plan is there.
             drop(signal(name, id));
-            let _heard = sent.send(());
+            let _heard = told.send(());
         };
         self.cut_after(way, bytes, Cut::Do(Box::new(send)));
         let worked = work();

@@ -130,7 +130,7 @@ fn a_pull_that_is_cut_goes_on() -> Result<()> {
 /// Both halves at once, each on a line of its own.
 fn halves(work: impl Fn(Random, Range<u64>) -> Result<()> + Sync) -> Result<()> {
     let mut random = Random::seeded()?;
-    let (first, second) = (Random::new(random.next()), Random::new(random.next()));
+    let (first, second) = (Random::new(random.number()), Random::new(random.number()));
     thread::scope(|scope| {
         let half = scope.spawn(|| work(first, 0..525));
         work(second, 525..1050).and(half.join().expect("no panic"))
@@ -142,7 +142,7 @@ fn halves(work: impl Fn(Random, Range<u64>) -> Result<()> + Sync) -> Result<()> 
 fn a_push_that_is_cut_at_any_kib_goes_on() -> Result<()> {
     halves(|mut random, all| {
         for start in all.clone().step_by(usize::try_from(FRESH_AFTER)?) {
-            let mut line = Line::begin(Random::new(random.next()))?;
+            let mut line = Line::begin(Random::new(random.number()))?;
             for kib in start..(start + FRESH_AFTER).min(all.end) {
                 line.push(kib * KIB, kib % 16 == 0)?;
             }

@@ -98,13 +98,13 @@ fn server(ways: u32) -> Result<()> {
         let native = Native::begin(&rig.ann, &mut random, TEXT_BYTES)?;
         let push = || rig.ann.run(&["push", native.id(), "--json"]);
         let mut rooms = rooms(&mut random, 3).into_iter();
-        let mut room = || rooms.next().unwrap_or_default();
-        let (_, was_full) = squeezed(&disk, room(), push)?;
+        let mut next = || rooms.next().unwrap_or_default();
+        let (_, was_full) = squeezed(&disk, next(), push)?;
         let hand_over = || rig.ann.run(&["handoff", native.id(), "--to", BEN, "--json"]);
-        let (handed, also) = squeezed(&disk, room(), hand_over)?;
+        let (handed, also) = squeezed(&disk, next(), hand_over)?;
         let handoff = id(&handed, "handoff_id")?;
         let pull = || rig.ben.run(&["pull-handoff", &handoff, "--json"]);
-        let (answer, last) = squeezed(&disk, room(), pull)?;
+        let (answer, last) = squeezed(&disk, next(), pull)?;
         full += [was_full, also, last].map(u32::from).iter().sum::<u32>();
         let ben = rig.ben.home();
         let session = id(&answer, "session_id")?;
