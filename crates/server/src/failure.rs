@@ -158,6 +158,12 @@ impl From<sqlx::Error> for Failure {
             tracing::warn!(%error, "the database does not answer");
             return Self::later(Code::Unavailable, "The database is busy.", 1);
         }
+        // SQLITE_FULL, and disk_full of PostgreSQL.
+        if error.as_database_error().and_then(|error| error.code()).is_some_and(|code| matches!(&*code, "13" | "53100"))
+        {
+            tracing::error!(%error, "the disk is full");
+            return Self::disk_full();
+        }
         if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation) {
             return Self::new(Code::Conflict, "Another request made the same thing at the same moment.")
                 .or("Try again.");
