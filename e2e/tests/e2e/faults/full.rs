@@ -21,8 +21,9 @@ const TEXT_BYTES: usize = 700_000;
 /// Most room that a full disk has left: more than a session needs.
 const ROOM_BYTES_MAX: u64 = 1_000_000;
 
-/// Runs a command while the disk has so much room, and again with all of it. Whether the room was too little.
-fn squeezed(disk: &SmallDisk, room: u64, run: impl Fn() -> Result<Ran>) -> Result<(Value, bool)> {
+/// Runs a command while the disk has so much room, and again with all of it. Whether the room was too little, of which the
+/// command then says as much.
+fn squeezed(disk: &SmallDisk, room: u64, said: &str, run: impl Fn() -> Result<Ran>) -> Result<(Value, bool)> {
     disk.fill(room)?;
     let ran = run()?;
     let told = || format!("with room for {room}: {} {}{}", ran.code, ran.stdout, ran.stderr);
@@ -31,8 +32,8 @@ fn squeezed(disk: &SmallDisk, room: u64, run: impl Fn() -> Result<Ran>) -> Resul
     if ran.code == 0 {
         return Ok((serde_json::from_str(&ran.stdout)?, false));
     }
-    let said: Value = serde_json::from_str(&ran.stderr).with_context(told)?;
-    ensure!(said["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{}", told());
+    let error: Value = serde_json::from_str(&ran.stderr).with_context(told)?;
+    ensure!(error["error"]["message"].as_str().is_some_and(|message| message.contains(said)), "{}", told());
     let again = run()?;
     ensure!(again.code == 0, "again: {}{}; {}", again.stdout, again.stderr, told());
     Ok((serde_json::from_str(&again.stdout)?, true))
@@ -62,7 +63,8 @@ fn clients(ways: u32) -> Result<()> {
     let (mut full, mut tried) = (0, 0);
     let mut step = |disk: &SmallDisk, room: u64, person: &Person, words: &[&str]| -> Result<Value> {
         let words: Vec<_> = words.iter().copied().chain(["--json"]).collect();
-        let (answer, was_full) = squeezed(disk, room, || person.run(&words)).with_context(|| format!("{words:?}"))?;
+        let (answer, was_full) =
+            squeezed(disk, room, "No space left", || person.run(&words)).with_context(|| format!("{words:?}"))?;
         tried += 1;
         full += u32::from(was_full);
         Ok(answer)
@@ -99,12 +101,12 @@ fn server(ways: u32) -> Result<()> {
         let push = || rig.ann.run(&["push", native.id(), "--json"]);
         let mut rooms = rooms(&mut random, 3).into_iter();
         let mut next = || rooms.next().unwrap_or_default();
-        let (_, was_full) = squeezed(&disk, next(), push)?;
+        let (_, was_full) = squeezed(&disk, next(), "disk is full", push)?;
         let hand_over = || rig.ann.run(&["handoff", native.id(), "--to", BEN, "--json"]);
-        let (handed, also) = squeezed(&disk, next(), hand_over)?;
+        let (handed, also) = squeezed(&disk, next(), "disk is full", hand_over)?;
         let handoff = id(&handed, "handoff_id")?;
         let pull = || rig.ben.run(&["pull-handoff", &handoff, "--json"]);
-        let (answer, last) = squeezed(&disk, next(), pull)?;
+        let (answer, last) = squeezed(&disk, next(), "disk is full", pull)?;
         full += [was_full, also, last].map(u32::from).iter().sum::<u32>();
         let ben = rig.ben.home();
         let session = id(&answer, "session_id")?;
