@@ -103,7 +103,9 @@ fn admit(body: Sent, principal: &Principal, card: &KeyCard, kind: BundleKind) ->
 
 fn check_header(header: &Header) -> Result<(), Failure> {
     if header.message.chars().count() > MESSAGE_CHARS_MAX {
-        return Err(Failure::invalid(format!("The message is longer than {MESSAGE_CHARS_MAX} characters.")));
+        return Err(
+            Failure::invalid(format!("The message is longer than {MESSAGE_CHARS_MAX} characters.")).or("Shorten it.")
+        );
     }
     // SPEC T15: a reference must be in the session's project, and no session has one yet.
     if !header.ticket.is_empty() || !header.persona.is_empty() || !header.attachments.is_empty() {
@@ -116,14 +118,15 @@ fn check_header(header: &Header) -> Result<(), Failure> {
 fn check_content(envelope: &Envelope, body: &Sent) -> Result<(), Failure> {
     let manifest = &body.manifest;
     if manifest.len() > MANIFEST_BYTES_MAX as usize {
-        return Err(Failure::too_large(u64::from(MANIFEST_BYTES_MAX)));
+        return Err(Failure::too_large("manifest", u64::from(MANIFEST_BYTES_MAX))
+            .or("The session has too many files: push it without some of them."));
     }
     if manifest.len() != envelope.manifest_len as usize || sha256(manifest) != envelope.manifest_hash {
         return Err(Failure::invalid("The manifest is not the one that the envelope names."));
     }
     let preview = body.preview.as_deref();
     if preview.is_some_and(|preview| preview.len() > PREVIEW_BYTES_MAX) {
-        return Err(Failure::too_large(PREVIEW_BYTES_MAX as u64));
+        return Err(Failure::too_large("preview", PREVIEW_BYTES_MAX as u64).or("Seal a shorter one."));
     }
     if preview.map(sha256) != envelope.preview_hash {
         return Err(Failure::invalid("The preview is not the one that the envelope names."));

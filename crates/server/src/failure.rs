@@ -73,9 +73,19 @@ impl Failure {
         Self::new(Code::Invalid, title)
     }
 
-    /// The body is larger than the route takes.
-    pub fn too_large(limit: u64) -> Self {
-        Self::new(Code::TooLarge, format!("The body is larger than {limit} bytes, the most this route takes."))
+    /// `what` is larger than it may be.
+    pub fn too_large(what: &str, limit: u64) -> Self {
+        Self::new(Code::TooLarge, format!("The {what} is larger than {limit} bytes, the most that is taken."))
+    }
+
+    /// A body is larger than the route takes.
+    pub fn body_too_large() -> Self {
+        Self::too_large("body", limits::BODY_BYTES_MAX as u64).or("Send less in one request; packs go by PUT packs/ID.")
+    }
+
+    /// A pack is larger than packs are.
+    pub fn pack_too_large() -> Self {
+        Self::too_large("pack", limits::PACK_BYTES_MAX).or("Send it as several packs.")
     }
 
     /// The packs inside a parcel are more than travel there.

@@ -19,9 +19,13 @@ impl Email {
         let text = text.trim();
         let wrong = || Failure::invalid("This is no e-mail address.").or("Write it like ann@example.com.");
         let (local, domain) = text.split_once('@').ok_or_else(wrong)?;
-        let fits = text.len() <= EMAIL_BYTES_MAX && (1..=64).contains(&local.len());
+        let fits = (1..=64).contains(&local.len());
         let local_plain = dotted(local, |byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte));
         let domain_plain = dotted(domain, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if text.len() > EMAIL_BYTES_MAX {
+            let title = format!("An e-mail address has at most {EMAIL_BYTES_MAX} bytes.");
+            return Err(Failure::invalid(title).or("Use another address."));
+        }
         if fits && local_plain && domain_plain {
             Ok(Self { written: text.to_owned(), key: text.to_ascii_lowercase() })
         } else {
@@ -63,12 +67,15 @@ mod tests {
         {
             assert!(Email::parse(text).is_err(), "{text:?}");
         }
-        assert!(Email::parse(&format!("a@{}.example", "b".repeat(250))).is_err());
+        let of = |bytes: usize| Email::parse(&format!("a@{}.example", "b".repeat(bytes - 10)));
+        assert!(of(EMAIL_BYTES_MAX).is_ok());
+        assert!(of(EMAIL_BYTES_MAX + 1).unwrap_err().to_string().contains("254"));
     }
 
     #[test]
     fn a_name_has_no_control_characters() {
         assert_eq!(name(" Ann Lee ").ok(), Some("Ann Lee"));
-        assert!(name("").is_err() && name("a\nb").is_err() && name(&"x".repeat(101)).is_err());
+        assert!(name("").is_err() && name("a\nb").is_err() && name(&"ä".repeat(NAME_CHARS_MAX)).is_ok());
+        assert!(name(&"ä".repeat(NAME_CHARS_MAX + 1)).unwrap_err().to_string().contains("100"));
     }
 }

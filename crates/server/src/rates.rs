@@ -13,6 +13,7 @@ use crate::{failure::Failure, principal::Principal};
 
 /// Buckets in memory. They measure the machine's monotonic time: a rate is about the machine, not about the records.
 pub struct Rates {
+    per_minute: u32,
     devices: DefaultKeyedRateLimiter<(UserId, DeviceId)>,
     addresses: DefaultKeyedRateLimiter<IpAddr>,
 }
@@ -22,6 +23,7 @@ impl Rates {
     pub fn new(per_minute: u32) -> Self {
         let quota = |requests| Quota::per_minute(NonZeroU32::new(requests).unwrap_or(NonZeroU32::MIN));
         Self {
+            per_minute,
             devices: RateLimiter::keyed(quota(per_minute)),
             addresses: RateLimiter::keyed(quota(per_minute / ANONYMOUS_REQUESTS_PART)),
         }
@@ -29,13 +31,13 @@ impl Rates {
 
     /// Counts a request, or says when to come back.
     pub fn count(&self, principal: Option<&Principal>, address: IpAddr) -> Result<(), Failure> {
-        let full = match principal {
-            Some(principal) => self.devices.check_key(&(principal.user, principal.device)).err(),
-            None => self.addresses.check_key(&network(address)).err(),
+        let (full, most) = match principal {
+            Some(principal) => (self.devices.check_key(&(principal.user, principal.device)).err(), self.per_minute),
+            None => (self.addresses.check_key(&network(address)).err(), self.per_minute / ANONYMOUS_REQUESTS_PART),
         };
         let Some(full) = full else { return Ok(()) };
         let wait = full.wait_time_from(DefaultClock::default().now());
-        Err(Failure::later(Code::RateLimited, "Too many requests.", wait.as_secs() + 1))
+        Err(Failure::later(Code::RateLimited, format!("More than {most} requests a minute."), wait.as_secs() + 1))
     }
 
     /// Forgets buckets that are full again, so that they do not pile up.

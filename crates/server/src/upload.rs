@@ -3,7 +3,10 @@
 use axum::body::BodyDataStream;
 use data_encoding::HEXLOWER;
 use segue_api::{Code, bundles};
-use segue_domain::{PackId, limits::PACK_BYTES_MAX};
+use segue_domain::{
+    PackId,
+    limits::{PACK_BYTES_MAX, PARTIAL_BYTES_MAX, PARTIAL_PACKS_MAX},
+};
 
 use crate::{
     admission::Admitted,
@@ -252,11 +255,18 @@ fn storage(error: std::io::Error) -> Failure {
 fn refuse(app: &App, principal: &Principal, stopped: Stopped) -> Failure {
     let failure = match stopped.error {
         UploadError::Cut(_) => Failure::invalid("The body was cut.").or("Send the rest from `upload-offset` on."),
-        UploadError::Stalled => Failure::later(Code::Unavailable, "No bytes came for too long.", 1),
+        UploadError::Stalled => {
+            let title = format!("No bytes came for {} seconds.", app.settings.body_idle.as_secs());
+            Failure::later(Code::Unavailable, title, 1).or("Send the rest from `upload-offset` on.")
+        }
         UploadError::TakenOver => taken_over(),
-        UploadError::TooLong => Failure::too_large(PACK_BYTES_MAX),
+        UploadError::TooLong => Failure::pack_too_large(),
         UploadError::NoRoom => full(app, principal),
-        UploadError::TooMany => Failure::later(Code::RateLimited, "Too many uploads at once.", 1),
+        UploadError::TooMany => {
+            let title =
+                format!("More than {PARTIAL_PACKS_MAX} uploads, or {PARTIAL_BYTES_MAX} bytes of them, are under way.");
+            Failure::later(Code::RateLimited, title, 1)
+        }
         UploadError::Storage(error) => storage(error),
     };
     if stopped.offset > 0 { failure.at(stopped.offset, false) } else { failure }

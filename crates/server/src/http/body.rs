@@ -68,7 +68,7 @@ pub(super) async fn read<B: Payload>(parts: &Parts, body: Body) -> Result<Whole,
     }
     // What is announced as too large is refused before it is sent.
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
-        return Err(Failure::too_large(BODY_BYTES_MAX as u64));
+        return Err(Failure::body_too_large());
     }
     let mut pace = parts.extensions.get::<Timer>().cloned().unwrap_or_default().body();
     let (mut body, mut pieces) = (Limited::new(body, BODY_BYTES_MAX), Vec::new());
@@ -79,7 +79,7 @@ pub(super) async fn read<B: Payload>(parts: &Parts, body: Body) -> Result<Whole,
                 pace.came(bytes.len());
                 pieces.push(bytes);
             }
-            Err(error) if error.is::<LengthLimitError>() => return Err(Failure::too_large(BODY_BYTES_MAX as u64)),
+            Err(error) if error.is::<LengthLimitError>() => return Err(Failure::body_too_large()),
             Err(_) => return Err(Failure::invalid("The body was cut.").or("Send it again.")),
         }
     }

@@ -87,7 +87,7 @@ fn announced_len(headers: &HeaderMap, offset: Option<u64>) -> Result<Option<u64>
     match len.map(|len| len.saturating_add(offset.unwrap_or_default())) {
         Some(0) | None => Err(Failure::invalid("A pack has at least one byte.")),
         len @ Some(1..=PACK_BYTES_MAX) => Ok(len),
-        Some(_) => Err(Failure::too_large(PACK_BYTES_MAX)),
+        Some(_) => Err(Failure::pack_too_large()),
     }
 }
 

@@ -6,6 +6,7 @@
 #[macro_use]
 mod harness;
 
+mod boundaries;
 mod claims;
 mod connections;
 mod drain;
