@@ -72,8 +72,10 @@ fn clients(ways: u32) -> Result<()> {
     for _ in 0..ways {
         let rooms = rooms(&mut random, 4);
         let native = Native::begin(&rig.ann, &mut random, TEXT_BYTES)?;
-        step(&hers, rooms[0], &ann, &["push", native.id()])?;
-        let handoff = id(&step(&hers, rooms[1], &ann, &["handoff", native.id(), "--to", BEN])?, "handoff_id")?;
+        let pushed = step(&hers, rooms[0], &ann, &["push", native.id()])?;
+        let handed = step(&hers, rooms[1], &ann, &["handoff", native.id(), "--to", BEN])?;
+        ensure!(id(&pushed, "session_id")? == id(&handed, "session_id")?, "two sessions: {pushed} {handed}");
+        let handoff = id(&handed, "handoff_id")?;
         let session = id(&step(&his_disk, rooms[2], &ben, &["pull-handoff", &handoff])?, "session_id")?;
         ensure!(pulled(&his_disk.file(&his), &session)? == native.transcript()?, "other bytes arrived");
         let resumed = step(&his_disk, rooms[3], &ben, &["resume", &session, "--project", ".", "--print"])?;

@@ -10,17 +10,19 @@ use super::{
 
 const KILL: [What; 1] = [What::Kill];
 const CLIENT: &Calls = &[
-    ("fsync", 12),
+    ("fsync", 15),
     ("rename", 6),
-    ("renameat2", 4),
-    ("unlink", 4),
-    ("unlinkat", 4),
-    ("mkdir", 10),
-    ("writev", 6),
-    ("openat", 60),
+    ("renameat2", 1),
+    ("unlink", 1),
+    ("unlinkat", 6),
+    ("mkdir", 14),
+    ("write", 20),
+    ("writev", 5),
+    ("sendto", 5),
+    ("openat", 100),
 ];
 const SERVER: &Calls =
-    &[("fsync", 4), ("fdatasync", 8), ("rename", 2), ("pwrite64", 40), ("writev", 8), ("openat", 30)];
+    &[("fsync", 4), ("rename", 1), ("write", 20), ("pwrite64", 128), ("writev", 4), ("sendto", 4), ("openat", 15)];
 
 #[test]
 fn a_killed_client_loses_nothing() -> Result<()> {

@@ -72,7 +72,9 @@ impl Round<'_> {
         let second = self.step(Who::Ann, &["push", &native_id])?;
         ensure!(id(&first, "session_id")? == id(&second, "session_id")?, "two sessions: {first} {second}");
         self.native.grow(&self.rig.ann, random, MORE_BYTES)?;
-        let handoff = id(&self.step(Who::Ann, &["handoff", &native_id, "--to", BEN])?, "handoff_id")?;
+        let handed = self.step(Who::Ann, &["handoff", &native_id, "--to", BEN])?;
+        ensure!(id(&first, "session_id")? == id(&handed, "session_id")?, "two sessions: {first} {handed}");
+        let handoff = id(&handed, "handoff_id")?;
         let session = id(&self.step(Who::Ben, &["pull-handoff", &handoff])?, "session_id")?;
         let resumed = self.step(Who::Ben, &["resume", &session, "--project", ".", "--print"])?;
         ensure!(id(&resumed, "native_id")? == native_id, "another id than the sender's: {resumed}");
