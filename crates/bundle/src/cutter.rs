@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rand_chacha::ChaCha20Rng;
-use segue_domain::limits::PREFIX_BYTES_MAX;
+use segue_domain::limits::{BUNDLE_FILES_MAX, PREFIX_BYTES_MAX, SESSION_BYTES_MAX};
 use segue_signed::sha256;
 
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     contents::Contents,
     draft::{DraftError, SourceFile, split},
     manifest::{Depths, FileMode, FileRecord, ManifestError, SegmentEntry},
+    path::check_path,
     reuse::reusable,
     window::{Window, WindowError},
 };
@@ -26,7 +27,8 @@ pub(crate) struct Piece {
 /// Goes through the files of a draft.
 pub(crate) struct Cutter<'a> {
     rng: ChaCha20Rng,
-    files: std::vec::IntoIter<SourceFile<'a>>,
+    files: Box<dyn Iterator<Item = SourceFile<'a>> + 'a>,
+    total: u64,
     known: HashMap<&'a str, &'a [SegmentEntry]>,
     open: Option<OpenFile<'a>>,
     records: Vec<FileRecord>,
@@ -45,10 +47,15 @@ struct OpenFile<'a> {
 }
 
 impl<'a> Cutter<'a> {
-    pub(crate) fn new(rng: ChaCha20Rng, files: Vec<SourceFile<'a>>, previous: Option<&'a Contents>) -> Self {
+    pub(crate) fn new(
+        rng: ChaCha20Rng,
+        files: impl Iterator<Item = SourceFile<'a>> + 'a,
+        previous: Option<&'a Contents>,
+    ) -> Self {
         let known = previous.into_iter().flat_map(|contents| contents.manifest().files_with_segments());
         let known = known.map(|(file, segments)| (file.path.as_str(), segments)).collect();
-        Self { rng, files: files.into_iter(), known, open: None, records: Vec::new(), slots: Vec::new() }
+        let (records, slots) = (Vec::new(), Vec::new());
+        Self { rng, files: Box::new(files), total: 0, known, open: None, records, slots }
     }
 
     /// The next piece, or `None` behind the last file.
@@ -58,6 +65,8 @@ impl<'a> Cutter<'a> {
                 Some(open) => open,
                 none => {
                     let Some(file) = self.files.next() else { return Ok(None) };
+                    self.total = self.total.saturating_add(file.len);
+                    check(&file, self.records.len(), self.total)?;
                     let known = self.known.get(file.path.as_str()).copied().unwrap_or_default();
                     none.insert(OpenFile::start(file, known, &mut self.slots)?)
                 }
@@ -120,6 +129,17 @@ impl<'a> OpenFile<'a> {
         let kept = (compression == Compression::Zstd).then(|| known.to_vec());
         Ok(Self { path, mode, compression, len, window, kept, first_slot })
     }
+}
+
+/// What a manifest would refuse of a file behind `before` others, before it is read.
+fn check(file: &SourceFile<'_>, before: usize, total: u64) -> Result<(), DraftError> {
+    if before >= BUNDLE_FILES_MAX {
+        return Err(ManifestError::TooManyFiles.into());
+    }
+    if total > SESSION_BYTES_MAX {
+        return Err(ManifestError::TooLarge.into());
+    }
+    Ok(check_path(&file.path)?)
 }
 
 /// How many segments lie within the first `trusted` bytes, and where they end.

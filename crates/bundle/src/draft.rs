@@ -4,7 +4,6 @@ use std::io::{self, Read};
 
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 use rand_core::CryptoRng;
-use segue_domain::limits::{BUNDLE_FILES_MAX, SESSION_BYTES_MAX};
 use segue_signed::PackEntry;
 use zeroize::Zeroizing;
 
@@ -14,7 +13,7 @@ use crate::{
     cutter::{Cutter, Piece},
     manifest::{FileMode, Manifest, ManifestError, SegmentEntry},
     pack::{PackSink, PackWriter},
-    path::{PathError, check_paths},
+    path::PathError,
     pipeline,
     segment::{SealedSegment, seal_segment},
 };
@@ -100,22 +99,22 @@ pub enum DraftError {
     Pack(#[source] io::Error),
 }
 
-/// Reads `files`, lists again what `previous` holds of them and seals the rest into packs that go to `sink`.
+/// Reads `files`, lists again what `previous` holds of them and seals the rest into packs that go to `sink`. The next file is
+/// asked for when the one before was read, so that a caller may still be finding out what it is.
 ///
 /// `previous` is the contents of the bundle before, and the caller answers for it: its signature was verified, this
 /// client sealed or unpacked its segments, and the same redaction mode and rules made them. Reading and packing run in the
 /// calling thread, hashing, compressing and sealing in others.
 ///
 /// # Errors
-/// Limits and paths are checked before anything is read; see [`DraftError`].
+/// A file's own limits and path are checked before it is read, all paths together at the end; see [`DraftError`].
 pub fn draft<'a>(
     rng: &mut dyn CryptoRng,
-    files: Vec<SourceFile<'a>>,
+    files: impl IntoIterator<Item = SourceFile<'a>, IntoIter: 'a>,
     previous: Option<&'a Contents>,
     sink: &mut dyn PackSink,
 ) -> Result<Draft, DraftError> {
-    check_sources(&files)?;
-    let mut cutter = Cutter::new(split(rng), files, previous);
+    let mut cutter = Cutter::new(split(rng), files.into_iter(), previous);
     let mut packing = Packing { rng: split(rng), packs: PackWriter::new(sink), segments: Vec::new() };
     let seal = |piece: Piece| {
         let Piece { mut rng, plain, prefix, compression } = piece;
@@ -130,19 +129,6 @@ pub(crate) fn split(rng: &mut dyn CryptoRng) -> ChaCha20Rng {
     let mut seed = Zeroizing::new([0; 32]);
     rng.fill_bytes(seed.as_mut_slice());
     ChaCha20Rng::from_seed(*seed)
-}
-
-/// What a manifest would refuse, before a byte is read.
-fn check_sources(files: &[SourceFile<'_>]) -> Result<(), DraftError> {
-    if files.is_empty() {
-        return Err(ManifestError::Empty.into());
-    }
-    if files.len() > BUNDLE_FILES_MAX {
-        return Err(ManifestError::TooManyFiles.into());
-    }
-    check_paths(files.iter().map(|file| file.path.as_str()))?;
-    let total = files.iter().fold(0_u64, |total, file| total.saturating_add(file.len));
-    if total > SESSION_BYTES_MAX { Err(ManifestError::TooLarge.into()) } else { Ok(()) }
 }
 
 /// Puts sealed segments into packs.

@@ -1,25 +1,21 @@
 //! A session on its way out: the files of a bundle, where they lie on this machine, and the card that describes them.
 
+mod beside;
+mod files;
 mod progress;
 
-use std::{
-    fs::{self, File},
-    io::{self, Seek as _, SeekFrom},
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::Path, thread};
 
-use segue_bundle::{Compression, FileMode, SourceFile};
+use segue_bundle::SourceFile;
 use segue_domain::limits::BUNDLE_FILES_MAX;
-use segue_formats::{Env, Found, Header, SkipReason, Skipped, Tool};
+use segue_formats::{CaptureError, Captured, CapturedFile, Env, Found, Header, SkipReason, Skipped, Tool};
 use segue_signed::{Card, card::CARD_TEXT_MAX};
 
-pub use self::progress::Progress;
-
+use self::files::LocalFile;
+pub use self::{beside::Capturing, progress::Progress};
 use crate::{
     error::{CliError, Exit, Result},
-    home::{Home, Temporary},
     library::{Library, Record},
-    output::Output,
     repository,
     untrusted::Untrusted,
 };
@@ -33,65 +29,53 @@ pub struct Capture {
     pub header: Header,
     /// The sealed preview's plain JSON, when there is one.
     pub preview: Option<Vec<u8>>,
+    /// What a person is to be told about it.
+    pub warnings: Vec<String>,
     git_remote: Option<String>,
+    // The transcript first, if it comes from its tool.
     files: Vec<LocalFile>,
     progress: Option<Progress>,
-    // Holds the files that were made for this capture.
-    _made: Option<Temporary>,
-}
-
-struct LocalFile {
-    path: String,
-    source: PathBuf,
-    len: u64,
-    // Leading bytes that the last push sent.
-    trusted: u64,
 }
 
 impl Capture {
-    /// Captures a session from its tool. Growth from here on is not part of it. With what the last push knew, only what
-    /// was appended since is read (SPEC F1); without, all is read and compared.
-    pub fn from_tool(
-        home: &Home,
-        tools: &Env,
-        found: &Found,
-        known: Option<&Progress>,
-        output: &Output,
-    ) -> Result<Self> {
-        let failed = |error| CliError::new(Exit::Error, "capture", format!("the session cannot be read: {error}"));
+    /// Captures a session from its tool, as it was found. Growth from there on is not part of it.
+    fn from_tool(tools: &Env, found: &Found) -> Result<Self> {
+        thread::scope(|scope| {
+            let remote = scope.spawn(|| found.cwd.as_deref().and_then(repository::remote));
+            let captured =
+                segue_formats::format_for(found.tool).capture(tools, found, None).map_err(|error| unread(&error))?;
+            Self::of(captured, None, remote.join().expect("asking git does not panic"))
+        })
+    }
+
+    /// Captures what was appended since the last push (SPEC F1). `None` when the session did more than grow.
+    fn from_growth(tools: &Env, found: &Found, known: &Progress) -> Result<Option<Self>> {
         let format = segue_formats::format_for(found.tool);
-        let more = known.map(|known| format.capture_more(tools, found, &known.checkpoint, None)).transpose();
-        let (captured, known) = match more.map_err(failed)?.flatten() {
-            Some(captured) => (captured, known),
-            None => (format.capture(tools, found, None).map_err(failed)?, None),
-        };
+        let captured = format.capture_more(tools, found, &known.checkpoint, None).map_err(|error| unread(&error))?;
+        let remote = || found.cwd.as_deref().and_then(repository::remote);
+        captured.map(|captured| Self::of(captured, Some(known), remote())).transpose()
+    }
+
+    fn of(captured: Captured, known: Option<&Progress>, git_remote: Option<String>) -> Result<Self> {
+        let progress = Progress::of(&captured);
+        let mut warnings: Vec<String> = captured.skipped.iter().map(left_out).collect();
         if captured.torn.total > 0 {
-            output.warn(format!(
+            warnings.push(format!(
                 "Warning: {} damaged records in this session; they travel as they are and are left out when it is resumed.",
                 captured.torn.total
             ));
         }
-        for skipped in &captured.skipped {
-            output.warn(left_out(skipped));
-        }
-        let made = home.temporary()?;
-        let header_path = made.path().join(HEADER_PATH);
-        crate::home::write_json(&header_path, &captured.header)?;
-        let progress = Progress::of(&captured);
-        let mut files = vec![LocalFile::whole(HEADER_PATH, header_path)?];
-        files.extend(captured.files.into_iter().map(|file| LocalFile {
-            trusted: known.map_or(0, |known| known.trusted(&file)),
-            path: file.bundle_path,
-            source: file.source,
-            len: file.len,
-        }));
+        let trusted = |file: &CapturedFile| known.map_or(0, |known| known.trusted(file));
+        let mut files: Vec<_> =
+            captured.files.into_iter().map(|file| LocalFile::native(trusted(&file), file)).collect();
+        files.push(LocalFile::made(HEADER_PATH, crate::home::json(&captured.header)?));
         Ok(Self {
-            git_remote: found.cwd.as_deref().and_then(repository::remote),
             preview: Some(captured.summary.to_json_bounded().into_bytes()),
             header: captured.header,
+            warnings,
+            git_remote,
             files,
             progress,
-            _made: Some(made),
         })
     }
 
@@ -109,36 +93,21 @@ impl Capture {
             header: record.header.clone(),
             preview: record.summary.as_ref().map(|summary| summary.to_string().into_bytes()),
             git_remote: card.map(|card| card.git_remote.clone()).filter(|remote| !remote.is_empty()),
+            warnings: Vec::new(),
             files,
             progress: None,
-            _made: None,
         })
     }
 
-    /// The files, to be read once each. With `prefixes`, what was appended is compressed with what stands before it; with
-    /// `trusting`, what the last push sent is not read again.
-    pub fn sources(&self, prefixes: bool, trusting: bool) -> Vec<SourceFile<'_>> {
-        let source = |file: &LocalFile| SourceFile {
-            path: file.path.clone(),
-            mode: FileMode::Plain,
-            compression: if prefixes { Compression::Zstd } else { Compression::ZstdAlone },
-            len: file.len,
-            trusted: if trusting { file.trusted } else { 0 },
-            open: {
-                let path = file.source.clone();
-                Box::new(move |start| {
-                    let mut file = File::open(path)?;
-                    file.seek(SeekFrom::Start(start))?;
-                    Ok(Box::new(file))
-                })
-            },
-        };
-        self.files.iter().map(source).collect()
+    /// The files but the first `skipped`, to be read once each. With `prefixes`, what was appended is compressed with what
+    /// stands before it; with `trusting`, what the last push sent is not read again.
+    fn sources<'a>(&self, skipped: usize, prefixes: bool, trusting: bool) -> Vec<SourceFile<'a>> {
+        self.files[skipped..].iter().map(|file| file.source(prefixes, trusting)).collect()
     }
 
     /// Plain size of all files, in bytes.
     pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.len).sum()
+        self.files.iter().map(LocalFile::len).sum()
     }
 
     /// What the server may know: nothing when `private`.
@@ -169,13 +138,6 @@ impl Capture {
     }
 }
 
-impl LocalFile {
-    fn whole(path: &str, source: PathBuf) -> Result<Self> {
-        let metadata = fs::metadata(&source).map_err(|error| CliError::file("read", &source, &error))?;
-        Ok(Self { path: path.to_owned(), source, len: metadata.len(), trusted: 0 })
-    }
-}
-
 fn collect(root: &Path, folder: &Path, files: &mut Vec<LocalFile>) -> Result<()> {
     let failed = |error: io::Error| CliError::file("read", folder, &error);
     let mut entries: Vec<_> = fs::read_dir(folder).map_err(failed)?.collect::<io::Result<_>>().map_err(failed)?;
@@ -186,12 +148,16 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<LocalFile>) -> Result<()>
         match relative {
             _ if kind.is_dir() => collect(root, &path, files)?,
             Some(relative) if kind.is_file() && files.len() < BUNDLE_FILES_MAX => {
-                files.push(LocalFile::whole(&relative, path)?);
+                files.push(LocalFile::whole(relative, path)?);
             }
             _ => return Err(CliError::verification(format!("{} does not belong there", path.display()))),
         }
     }
     Ok(())
+}
+
+fn unread(error: &CaptureError) -> CliError {
+    CliError::new(Exit::Error, "capture", format!("the session cannot be read: {error}"))
 }
 
 /// Says which file is not part of a session, and why.

@@ -1,8 +1,9 @@
 //! What this machine says: home, the tools' own variables, directory, time and randomness. The only module that asks.
 
-use std::{path::PathBuf, time::SystemTime};
+use std::{path::PathBuf, sync::LazyLock, time::SystemTime};
 
 use getrandom::SysRng;
+use jiff::tz::TimeZone;
 use rand_core::UnwrapErr;
 use segue_domain::{Clock, Timestamp};
 use segue_formats::Env;
@@ -22,6 +23,16 @@ pub fn current_dir() -> Result<PathBuf> {
     std::env::current_dir().and_then(std::fs::canonicalize).map_err(|error| {
         CliError::new(Exit::Error, "directory", format!("the current directory cannot be found: {error}"))
     })
+}
+
+/// This machine's time zone.
+pub fn time_zone() -> TimeZone {
+    static ZONE: LazyLock<TimeZone> = LazyLock::new(|| {
+        // The file says all. Finding its zone's name would read all zones' names.
+        let local = || TimeZone::tzif("local", &std::fs::read("/etc/localtime").ok()?).ok();
+        if std::env::var_os("TZ").is_some() { None } else { local() }.unwrap_or_else(TimeZone::system)
+    });
+    ZONE.clone()
 }
 
 /// The machine's clock.

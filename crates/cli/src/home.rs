@@ -16,7 +16,7 @@ use etcetera::BaseStrategy as _;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::temporary::Temporary;
-use crate::error::{CliError, Result};
+use crate::error::{CliError, Exit, Result};
 
 /// The client's own folder.
 #[derive(Debug, Clone)]
@@ -114,10 +114,15 @@ fn open_part(part: &Path) -> io::Result<File> {
 
 /// Replaces a file with `value` as JSON.
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    write(path, &json(value)?)
+}
+
+/// `value` as JSON that a person can read.
+pub fn json<T: Serialize>(value: &T) -> Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(value)
-        .map_err(|error| CliError::file("write", path, &io::Error::other(error.to_string())))?;
+        .map_err(|error| CliError::new(Exit::Error, "json", format!("this cannot be written as JSON: {error}")))?;
     bytes.push(b'\n');
-    write(path, &bytes)
+    Ok(bytes)
 }
 
 /// Reads a JSON file; `None` when there is none.

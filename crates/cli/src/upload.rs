@@ -13,7 +13,7 @@ use segue_signed::{BundleKind, Card, InlinePack, Parcel, SignedEnvelope};
 use self::sink::{SmallPack, UploadSink};
 use crate::{
     account::Account,
-    capture::Capture,
+    capture::{Capture, Capturing},
     environment::{SystemClock, rng},
     error::{CliError, Exit, Result},
     home::Home,
@@ -77,20 +77,23 @@ impl<'a> Uploader<'a> {
     ///
     /// # Errors
     /// Conflict (exit 5) when another device pushed this session meanwhile.
-    pub fn push(&self, record: &mut Record, capture: &Capture) -> Result<Pushed> {
-        match self.try_push(record, capture, true) {
+    pub fn push(&self, record: &mut Record, session: &mut Capturing) -> Result<Pushed> {
+        let pushed = match self.try_push(record, session, true) {
             // The server no longer has a pack of the last push: send everything.
-            Err(error) if error.code == "pack_unusable" => self.try_push(record, capture, false),
+            Err(error) if error.code == "pack_unusable" => self.try_push(record, session, false),
             // The answer to the last push was lost, or the session was deleted meanwhile.
-            Err(error) if error.code == "diverged" && self.find_head(record)? => self.try_push(record, capture, false),
+            Err(error) if error.code == "diverged" && self.find_head(record)? => self.try_push(record, session, false),
             answer => answer,
-        }
+        }?;
+        session.wait()?.warnings.iter().for_each(|warning| self.output.warn(warning));
+        Ok(pushed)
     }
 
-    fn try_push(&self, record: &mut Record, capture: &Capture, reuse: bool) -> Result<Pushed> {
+    fn try_push(&self, record: &mut Record, session: &mut Capturing, reuse: bool) -> Result<Pushed> {
         let id = record.session_id()?;
         let previous = if reuse { previous(&self.library, id) } else { None };
-        let (draft, inline) = self.draft(record, capture, previous.as_ref())?;
+        let (draft, inline) = self.draft(record, session, previous.as_ref())?;
+        let capture = session.wait()?;
         let card = capture.card(record.private);
         if let (Some((contents, envelope)), Some(head)) = (&previous, &record.head) {
             let same = contents.manifest().content_hash() == draft.contents.manifest().content_hash();
@@ -133,21 +136,23 @@ impl<'a> Uploader<'a> {
     fn draft(
         &self,
         record: &Record,
-        capture: &Capture,
+        session: &mut Capturing,
         previous: Option<&(Contents, SignedEnvelope)>,
     ) -> Result<(Draft, Vec<SmallPack>)> {
         // What the capture trusts is what the state that is there was made of.
         let at_head = previous.zip(record.head.as_ref()).is_some_and(|((_, envelope), head)| head.is_of(envelope));
-        let sources = capture.sources(!record.no_prefix, at_head);
-        thread::scope(|scope| {
+        let mut failed = None;
+        let drafted = thread::scope(|scope| {
             let mut sink = UploadSink::start(scope, &self.remote, &self.home, self.output)?;
+            let sources = session.sources(!record.no_prefix, at_head, &mut failed);
             let drafted = draft(&mut rng()?, sources, previous.map(|(contents, _)| contents), &mut sink);
             let small = sink.finish()?;
             let draft = drafted.map_err(|error| {
                 CliError::new(Exit::Error, "seal", format!("the session cannot be sealed: {}", causes(&error)))
             })?;
             Ok((draft, small))
-        })
+        });
+        failed.map_or(drafted, Err)
     }
 
     /// Seals a manifest over `contents` and signs for it.
@@ -182,7 +187,8 @@ impl<'a> Uploader<'a> {
             directory_head: None,
         };
         let owner = own.then(|| owner(account, &keys));
-        let preview = capture.preview.as_deref();
+        // The owner opens the whole session; only who has not claimed yet needs a summary beside it.
+        let preview = capture.preview.as_deref().filter(|_| purpose.kind == BundleKind::Handoff);
         seal_bundle(&mut rng()?, contents, heading, &account.device_key()?, preview, recipients, owner)
             .map_err(|error| CliError::new(Exit::Error, "seal", format!("the bundle cannot be sealed: {error}")))
     }

@@ -175,7 +175,11 @@ pub trait Format: Sync {
     /// The sessions whose id begins so, newest first. Looks at no other.
     fn find_beginning(&self, env: &Env, beginning: &str) -> Result<Vec<Found>, DiscoverError>;
 
-    /// Takes a session: says which native files to put into the bundle, and writes its view where one is asked for.
+    /// The transcript of a session, as [`Format::capture`] will give it first: who is in a hurry reads it meanwhile.
+    fn transcript(&self, found: &Found) -> CapturedFile;
+
+    /// Takes a session as it was found: says which native files to put into the bundle, and writes its view where one is
+    /// asked for. What was appended since it was found is not part of it.
     fn capture(&self, env: &Env, found: &Found, view: Option<&mut dyn ViewSink>) -> Result<Captured, CaptureError>;
 
     /// Takes a session that grew since `since` at a cost that does not depend on its length, and writes to `view` what

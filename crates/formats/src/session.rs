@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Found;
 use crate::torn::TornReport;
 
 /// A coding tool whose sessions Segue reads.
@@ -64,6 +65,27 @@ pub struct Header {
     pub dropped: Dropped,
     /// What was damaged in the tool's file.
     pub torn: TornReport,
+}
+
+impl Header {
+    /// As far as a short look tells.
+    pub fn of(found: &Found) -> Self {
+        Self {
+            v: HEADER_VERSION,
+            tool: found.tool,
+            tool_version: None,
+            native_id: found.native_id.clone(),
+            title: found.title.clone(),
+            model: None,
+            cwd: found.cwd.as_ref().map(|cwd| cwd.display().to_string()),
+            git_branch: None,
+            started_at: None,
+            updated_at: Some(found.updated_at_ms),
+            counts: Counts::default(),
+            dropped: Dropped::default(),
+            torn: TornReport::default(),
+        }
+    }
 }
 
 /// Sizes of a session. All but `lines` count the live conversation only.

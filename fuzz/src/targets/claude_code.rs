@@ -122,8 +122,6 @@ fn capture(env: &Env, id: &str, path: PathBuf, len: usize) -> (Captured, Vec<u8>
         path,
         cwd: None,
         title: None,
-        model: None,
-        git_branch: None,
         updated_at_ms: 0,
         len: len as u64,
     };

@@ -8,14 +8,14 @@ use serde_json::json;
 
 use super::{
     list::day,
-    push::{Prepared, Reading, prepare},
+    push::{Reading, describe, prepare},
 };
 use crate::{
     account::Account,
     args, contacts,
     error::{CliError, Exit, Result},
     home::Home,
-    library::Head,
+    library::{Head, Record},
     output::Output,
     remote::Remote,
     untrusted::Untrusted,
@@ -35,8 +35,8 @@ pub(super) fn run(options: &args::Handoff, output: &Output) -> Result<()> {
     let mut session = prepare(&uploader, options.session.as_deref(), Reading::All)?;
     session.record.private |= options.private;
     session.record.no_prefix |= options.no_prefix;
-    let pushed = uploader.push(&mut session.record, &session.capture)?;
-    let (record, capture) = (&session.record, &session.capture);
+    let pushed = uploader.push(&mut session.record, &mut session.capturing)?;
+    let (record, capture) = (&session.record, session.capturing.wait()?);
     let head = record.head.as_ref().ok_or_else(|| CliError::new(Exit::Error, "push", "the session was not pushed"))?;
 
     let mut attempt = 1;
@@ -48,7 +48,7 @@ pub(super) fn run(options: &args::Handoff, output: &Output) -> Result<()> {
         let sealed = uploader.seal(record, capture, &pushed.contents, purpose, &[key], false)?;
         match uploader.remote.create_handoff(&body(&sealed, &[])) {
             Err(error) if error.code == "stale_key" && attempt < SEALS_MAX => attempt += 1,
-            created => return report(&created?, &reservation, &session, recipient, output),
+            created => return report(&created?, &reservation, record, recipient, output),
         }
     }
 }
@@ -118,24 +118,24 @@ fn purpose(reservation: &Reservation, head: &Head, card: segue_signed::Card, mes
 fn report(
     created: &Handoff,
     reservation: &Reservation,
-    session: &Prepared,
+    record: &Record,
     recipient: &Listed,
     output: &Output,
 ) -> Result<()> {
-    let (id, session_id) = (&reservation.handoff_id, &session.record.session_id);
+    let (id, session_id) = (&reservation.handoff_id, &record.session_id);
     if created.handoff_id != *id {
         return Err(CliError::verification("the server answers with another handoff than the one that was sealed"));
     }
     let text = format!(
         "Handed {session_id} to {}.\n{}\nThey have until {}. Tell them:\n\n  segue pull-handoff {id}",
         Untrusted(&recipient.email),
-        session.describe(),
+        describe(record),
         day(created.expires_at),
     );
     let value = json!({
         "handoff_id": id, "session_id": session_id, "status": created.status, "to": recipient.email,
-        "expires_at": created.expires_at, "title": session.record.header.title,
-        "native_id": session.record.header.native_id,
+        "expires_at": created.expires_at, "title": record.header.title,
+        "native_id": record.header.native_id,
     });
     output.answer(text, value)
 }

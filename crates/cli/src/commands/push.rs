@@ -3,11 +3,12 @@
 use std::fs::File;
 
 use segue_domain::SessionId;
+use segue_formats::{Found, Header};
 use serde_json::json;
 
 use crate::{
     args,
-    capture::Capture,
+    capture::{Capture, Capturing},
     environment::{self, random},
     error::{CliError, Result},
     library::{Native, Record},
@@ -23,38 +24,37 @@ pub(super) fn run(options: &args::Push, output: &Output) -> Result<()> {
     let mut session = prepare(&uploader, options.session.as_deref(), Reading::WhatIsNew)?;
     session.record.private |= options.private;
     session.record.no_prefix |= options.no_prefix;
-    let pushed = uploader.push(&mut session.record, &session.capture)?;
-    let id = &session.record.session_id;
-    let seq = session.record.head.as_ref().map_or(0, |head| head.seq);
+    let pushed = uploader.push(&mut session.record, &mut session.capturing)?;
+    let (record, bytes) = (&session.record, session.capturing.wait()?.bytes());
+    let id = &record.session_id;
+    let seq = record.head.as_ref().map_or(0, |head| head.seq);
     let sent = pushed.plan.new_pack_bytes;
     let text = if pushed.unchanged {
         format!("{id} is on the server as it is here.")
     } else {
-        format!("Pushed {id}: {}, sealed and compressed to {}.", size(session.capture.bytes()), size(sent))
+        format!("Pushed {id}: {}, sealed and compressed to {}.", size(bytes), size(sent))
     };
-    let text = format!("{text}\n{}", session.describe());
+    let text = format!("{text}\n{}", describe(record));
     let value = json!({
-        "session_id": id, "seq": seq, "unchanged": pushed.unchanged, "bytes": session.capture.bytes(),
+        "session_id": id, "seq": seq, "unchanged": pushed.unchanged, "bytes": bytes,
         "bytes_sent": if pushed.unchanged { 0 } else { sent },
     });
     output.answer(text, value)
 }
 
-/// A session that is ready to be pushed, locked against other commands.
+/// A session that is to be pushed, locked against other commands.
 pub(super) struct Prepared {
     pub(super) record: Record,
-    pub(super) capture: Capture,
+    pub(super) capturing: Capturing,
     _locks: Vec<File>,
 }
 
-impl Prepared {
-    /// Which session this is, for a person to notice a wrong one.
-    pub(super) fn describe(&self) -> String {
-        let title = self.record.header.title.as_deref().unwrap_or("a session without title");
-        let native = self.record.native.as_ref().map(|native| native.cwd.display().to_string());
-        let directory = native.or_else(|| self.record.header.cwd.clone()).unwrap_or_default();
-        format!("  {} · {}", Untrusted(title).short(60), Untrusted(&directory))
-    }
+/// Which session this is, for a person to notice a wrong one.
+pub(super) fn describe(record: &Record) -> String {
+    let title = record.header.title.as_deref().unwrap_or("a session without title");
+    let native = record.native.as_ref().map(|native| native.cwd.display().to_string());
+    let directory = native.or_else(|| record.header.cwd.clone()).unwrap_or_default();
+    format!("  {} · {}", Untrusted(title).short(60), Untrusted(&directory))
 }
 
 /// How much of a session that was pushed before is read.
@@ -66,7 +66,7 @@ pub(super) enum Reading {
     All,
 }
 
-/// Captures a session and gives it an id, which is stored before the server hears of it.
+/// Begins to capture a session, and gives it an id, which is stored before the server hears of it.
 pub(super) fn prepare(uploader: &Uploader<'_>, named: Option<&str>, reading: Reading) -> Result<Prepared> {
     let (library, tools) = (&uploader.library, environment::tools()?);
     let Chosen { record, found } = resolve(library, &tools, named)?;
@@ -83,38 +83,38 @@ pub(super) fn prepare(uploader: &Uploader<'_>, named: Option<&str>, reading: Rea
     locks.push(library.lock(id)?);
     // Read again behind the lock: another command may have pushed meanwhile.
     let record = library.find(id)?.or(record);
-    let capture = match (&found, &record) {
+    let capturing = match (&found, &record) {
         (Some(found), record) => {
             let head =
                 record.as_ref().and_then(|record| record.head.as_ref()).filter(|_| reading == Reading::WhatIsNew);
             let known = head.and_then(|head| library.progress(id, head));
-            Capture::from_tool(&uploader.home, &tools, found, known.as_ref(), uploader.output)?
+            Capturing::start(&tools, found, known.as_ref())?
         }
         (None, Some(record)) if record.claimed.is_some() => {
             let card = previous(library, id).map(|(_, envelope)| envelope.envelope.header.card);
-            Capture::from_content(library, record, card.as_ref())?
+            Capture::from_content(library, record, card.as_ref())?.into()
         }
         _ => return Err(CliError::not_found("the tool no longer has this session").hint("See segue list.")),
     };
     let record = match (record, found) {
         (Some(record), _) => record,
-        (None, found) => {
-            let record = first_record(id, &capture, found);
+        (None, Some(found)) => {
+            let record = first_record(id, found);
             library.save(&record)?;
             record
         }
+        (None, None) => return Err(CliError::not_found("there is no such session").hint("See segue list.")),
     };
-    Ok(Prepared { record, capture, _locks: locks })
+    Ok(Prepared { record, capturing, _locks: locks })
 }
 
-fn first_record(id: SessionId, capture: &Capture, found: Option<segue_formats::Found>) -> Record {
-    let native =
-        found.map(|found| Native { id: found.native_id, cwd: found.cwd.unwrap_or_default(), path: found.path });
+/// What is known of a session before it is read.
+fn first_record(id: SessionId, found: Found) -> Record {
     Record {
         v: 1,
         session_id: id.to_string(),
-        header: capture.header.clone(),
-        native,
+        header: Header::of(&found),
+        native: Some(Native { id: found.native_id, cwd: found.cwd.unwrap_or_default(), path: found.path }),
         head: None,
         private: false,
         no_prefix: false,

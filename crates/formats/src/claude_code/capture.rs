@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, BufReader, Read, Seek};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::chain::live_chain;
@@ -20,29 +21,35 @@ use crate::{CaptureError, Captured, CapturedFile, Checkpoint, Env, Found, Tool};
 /// Bytes of a transcript that are read at once.
 const READ_BYTES: usize = 256 * 1024;
 
-/// Takes the session as it is now; what the tool appends meanwhile is not part of it.
+/// Takes the session as it was found; what the tool appends meanwhile is not part of it.
 pub(super) fn capture(env: &Env, found: &Found, mut view: Option<&mut dyn ViewSink>) -> Result<Captured, CaptureError> {
     let (mut file, meta) = open(&found.path)?;
-    let (progress, chain) = read_whole(&mut file, &meta, folder(found), &mut view)?;
-    let checkpoint = progress.checkpoint(&mut file, &meta, &chain)?;
-    finish(env, found, progress, meta.len(), checkpoint)
+    let len = meta.len().min(found.len);
+    let (progress, chain) = read_whole(&mut file, len, folder(found), &mut view)?;
+    let checkpoint = progress.checkpoint(&mut file, meta.ino(), len, &chain)?;
+    finish(env, found, progress, len, checkpoint)
+}
+
+/// The transcript of a session that was found, as [`capture`] will give it.
+pub(super) fn transcript(found: &Found, len: u64) -> CapturedFile {
+    CapturedFile { bundle_path: format!("native/{SESSION}"), source: found.path.clone(), len }
 }
 
 /// Writes the view of a transcript that a bundle holds.
 pub(super) fn view(native_dir: &Path, view: &mut dyn ViewSink) -> Result<(), CaptureError> {
     let (mut file, meta) = open(&native_dir.join(SESSION))?;
-    read_whole(&mut file, &meta, "", &mut Some(view)).map(drop)
+    read_whole(&mut file, meta.len(), "", &mut Some(view)).map(drop)
 }
 
 /// Reads a transcript. Gives what it is, and its live chain.
 fn read_whole(
     file: &mut File,
-    meta: &Metadata,
+    len: u64,
     folder: &str,
     view: &mut Option<&mut dyn ViewSink>,
 ) -> Result<(Progress, Vec<usize>), CaptureError> {
     let mut progress = Progress::default();
-    let mut lines = Lines::new(BufReader::with_capacity(READ_BYTES, file.by_ref().take(meta.len())), MAX_LINE);
+    let mut lines = Lines::new(BufReader::with_capacity(READ_BYTES, file.by_ref().take(len)), MAX_LINE);
     let order = read(&mut progress, &mut lines, folder, view)?;
     if progress.scan.too_many {
         return Err(CaptureError::TooLarge);
@@ -86,7 +93,7 @@ pub(super) fn capture_more(
     }
     progress.messages_off_chain +=
         index.entries[window..].iter().filter(|entry| entry.side && entry.is_message()).count() as u64;
-    let Some(checkpoint) = progress.checkpoint(&mut file, &meta, &chain)? else { return Ok(None) };
+    let Some(checkpoint) = progress.checkpoint(&mut file, meta.ino(), meta.len(), &chain)? else { return Ok(None) };
     finish(env, found, progress, meta.len(), Some(checkpoint)).map(Some)
 }
 
@@ -188,11 +195,10 @@ fn finish(
 ) -> Result<Captured, CaptureError> {
     let id = session_of(&found.path).ok_or(CaptureError::NotASession)?;
     let beside = list_beside(env, &found.path, id)?;
-    let transcript = CapturedFile { bundle_path: format!("native/{SESSION}"), source: found.path.clone(), len };
     Ok(Captured {
         header: make_header(id, &progress),
         summary: progress.summary(),
-        files: std::iter::once(transcript).chain(beside.files).collect(),
+        files: std::iter::once(transcript(found, len)).chain(beside.files).collect(),
         skipped: beside.skipped,
         torn: progress.scan.torn,
         checkpoint,

@@ -95,10 +95,11 @@ impl Progress {
     pub(super) fn checkpoint(
         &self,
         file: &mut File,
-        meta: &Metadata,
+        inode: u64,
+        len: u64,
         chain: &[usize],
     ) -> io::Result<Option<Checkpoint>> {
-        let Some(tail) = tail(file, self.offset)?.filter(|_| self.offset == meta.len()) else { return Ok(None) };
+        let Some(tail) = tail(file, self.offset)?.filter(|_| self.offset == len) else { return Ok(None) };
         let small = self.scan.writes.len() <= WAITING_MAX && self.conversation.converter.waiting() <= WAITING_MAX;
         if !small || !is_settled(&self.scan.index, chain) {
             return Ok(None);
@@ -106,7 +107,7 @@ impl Progress {
         let window = window(&self.scan.index, chain);
         let state = State {
             version: VERSION,
-            inode: meta.ino(),
+            inode,
             offset: self.offset,
             number: self.number,
             tail,

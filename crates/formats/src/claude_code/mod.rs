@@ -36,7 +36,8 @@ use std::path::Path;
 use crate::session::Header;
 use crate::view::ViewSink;
 use crate::{
-    CaptureError, Captured, Checkpoint, DiscoverError, Env, Format, Found, InstallError, Installed, ResumeCommand, Tool,
+    CaptureError, Captured, CapturedFile, Checkpoint, DiscoverError, Env, Format, Found, InstallError, Installed,
+    ResumeCommand, Tool,
 };
 
 /// Claude Code's sessions.
@@ -58,6 +59,10 @@ impl Format for ClaudeCode {
 
     fn find(&self, env: &Env, native_id: &str) -> Result<Option<Found>, DiscoverError> {
         discover::find(env, native_id)
+    }
+
+    fn transcript(&self, found: &Found) -> CapturedFile {
+        capture::transcript(found, found.len)
     }
 
     fn capture(&self, env: &Env, found: &Found, view: Option<&mut dyn ViewSink>) -> Result<Captured, CaptureError> {

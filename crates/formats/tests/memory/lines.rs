@@ -81,7 +81,7 @@ fn a_hostile_line_holds_a_few_times_its_length() {
             cwd: None,
             title: None,
             updated_at_ms: 0,
-            len: len as u64,
+            len: fs::metadata(&path).unwrap().len(),
         };
         let (captured, taking) = held(|| ClaudeCode.capture(&env, &found, Some(&mut Vec::new())).unwrap());
         fs::rename(&path, project.join("native/session.jsonl")).unwrap();
