@@ -3,7 +3,12 @@
 //! Packs may still be on their way: reading, opening, writing and hashing whole packs overlap. On any error nothing lies at
 //! the destination and the temporary directory is gone.
 
-use std::{fs, io, io::Read as _, path::Path, thread};
+use std::{
+    fs, io,
+    io::Read as _,
+    path::Path,
+    thread::{self, Scope},
+};
 
 use rand_core::CryptoRng;
 use segue_signed::PackEntry;
@@ -88,7 +93,7 @@ pub fn unpack(
     let staging = Staging::create(rng, dest).map_err(UnpackError::Staging)?;
     let (checked, written) = thread::scope(|scope| {
         let checked = scope.spawn(|| check_packs(contents, packs));
-        let written = write_files(contents, packs, &staging);
+        let written = write_files(scope, contents, packs, &staging);
         (checked.join().expect("hashing does not panic"), written)
     });
     // A wrong pack explains a wrong segment, and not the other way round.
@@ -146,10 +151,15 @@ fn open_alone(sealed: Sealed<'_>) -> Opened<'_> {
     }
 }
 
-fn write_files(contents: &Contents, packs: &dyn PackSource, staging: &Staging) -> Result<(), UnpackError> {
+fn write_files<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    contents: &Contents,
+    packs: &dyn PackSource,
+    staging: &Staging,
+) -> Result<(), UnpackError> {
     let files = contents.manifest().files();
     let unread = |file: usize| move |source| UnpackError::Read { path: files[file].path.clone(), source };
-    let (mut reader, mut writer) = (PackReader::new(packs), FileWriter::new(staging, files));
+    let (mut reader, mut writer) = (PackReader::new(packs), FileWriter::new(scope, staging, files));
     let mut segments = contents.manifest().files_with_segments().enumerate().flat_map(|(file, (_, segments))| {
         segments.iter().enumerate().map(move |(number, entry)| (file, number, entry))
     });

@@ -1,13 +1,22 @@
 //! Writing the files of a bundle one after the other, with the end of the open one at hand.
 
-use std::{collections::VecDeque, fs::File, io::Write as _};
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io::{self, Write as _},
+    sync::mpsc::{SyncSender, sync_channel},
+    thread::{Scope, ScopedJoinHandle},
+};
 
 use segue_domain::limits::PREFIX_BYTES_MAX;
 
 use crate::{manifest::FileRecord, staging::Staging, unpack::UnpackError};
 
+/// The disk begins to store a file whenever so many more bytes of it were written: at its end little is left to wait for.
+const EARLY_BYTES: usize = 16 * 1024 * 1024;
+
 /// Writes files below a staging directory. Each is durable when the next one begins.
-pub(crate) struct FileWriter<'a> {
+pub(crate) struct FileWriter<'a, 'scope> {
     staging: &'a Staging,
     files: &'a [FileRecord],
     // How many were begun; the last of them is open.
@@ -15,11 +24,15 @@ pub(crate) struct FileWriter<'a> {
     open: Option<File>,
     // The last segments of the open file, as many as a prefix needs.
     recent: VecDeque<Vec<u8>>,
+    // Written since the disk was last told to begin.
+    unstored: usize,
+    early: EarlySync<'scope>,
 }
 
-impl<'a> FileWriter<'a> {
-    pub(crate) fn new(staging: &'a Staging, files: &'a [FileRecord]) -> Self {
-        Self { staging, files, begun: 0, open: None, recent: VecDeque::new() }
+impl<'a, 'scope> FileWriter<'a, 'scope> {
+    pub(crate) fn new(scope: &'scope Scope<'scope, '_>, staging: &'a Staging, files: &'a [FileRecord]) -> Self {
+        let early = EarlySync::start(scope);
+        Self { staging, files, begun: 0, open: None, recent: VecDeque::new(), unstored: 0, early }
     }
 
     /// Opens the file at `index`, after completing all before it.
@@ -37,7 +50,15 @@ impl<'a> FileWriter<'a> {
     /// Appends verified bytes to the open file.
     pub(crate) fn write(&mut self, plain: Vec<u8>) -> Result<(), UnpackError> {
         if let Some(file) = &mut self.open {
-            file.write_all(&plain).map_err(|source| self.unwritten(source))?;
+            let written = file.write_all(&plain).and_then(|()| {
+                self.unstored += plain.len();
+                if self.unstored < EARLY_BYTES {
+                    return Ok(());
+                }
+                self.unstored = 0;
+                self.early.begin(file)
+            });
+            written.map_err(|source| self.unwritten(source))?;
         }
         self.recent.push_back(plain);
         let mut behind: usize = self.recent.iter().skip(1).map(Vec::len).sum();
@@ -58,17 +79,45 @@ impl<'a> FileWriter<'a> {
         if let Some(last) = self.files.len().checked_sub(1) {
             self.go_to(last)?;
         }
-        self.complete()
+        self.complete()?;
+        let path = self.files.last().map(|record| record.path.clone()).unwrap_or_default();
+        self.early.finish().map_err(|source| UnpackError::Write { path, source })
     }
 
     fn complete(&mut self) -> Result<(), UnpackError> {
         self.recent.clear();
+        self.unstored = 0;
         let Some(file) = self.open.take() else { return Ok(()) };
         file.sync_all().map_err(|source| self.unwritten(source))
     }
 
-    fn unwritten(&self, source: std::io::Error) -> UnpackError {
+    fn unwritten(&self, source: io::Error) -> UnpackError {
         let path = self.begun.checked_sub(1).map(|at| self.files[at].path.clone());
         UnpackError::Write { path: path.unwrap_or_default(), source }
+    }
+}
+
+/// Makes what was written durable while more is written.
+struct EarlySync<'scope> {
+    files: SyncSender<File>,
+    thread: ScopedJoinHandle<'scope, io::Result<()>>,
+}
+
+impl<'scope> EarlySync<'scope> {
+    fn start(scope: &'scope Scope<'scope, '_>) -> Self {
+        let (files, queue) = sync_channel::<File>(1);
+        Self { files, thread: scope.spawn(move || queue.iter().try_for_each(|file| file.sync_data())) }
+    }
+
+    /// Begins with what was written so far; not, while it is at an earlier part.
+    fn begin(&self, file: &File) -> io::Result<()> {
+        drop(self.files.try_send(file.try_clone()?));
+        Ok(())
+    }
+
+    /// What went wrong: the system says it once, here or to whoever makes the file durable at its end.
+    fn finish(self) -> io::Result<()> {
+        drop(self.files);
+        self.thread.join().expect("storing does not panic")
     }
 }
