@@ -7,7 +7,7 @@ const MIB: usize = 1024 * 1024;
 const CODECS: [(Codec, Compression); 2] = [(Codec::Zstd, Compression::Zstd), (Codec::Gzip, Compression::Gzip)];
 
 fn encode(plain: &[u8], compression: Compression) -> (Codec, Vec<u8>) {
-    super::encode(plain.to_vec(), &[], compression).unwrap()
+    super::encode(plain.to_vec(), &[], compression, Effort::Fast).unwrap()
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! The sender's side, first half: files become segments in packs, and only what is new is sealed.
 
-use std::io::{self, Read};
+use std::{
+    cell::Cell,
+    io::{self, Read},
+};
 
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 use rand_core::CryptoRng;
@@ -8,7 +11,7 @@ use segue_signed::PackEntry;
 use zeroize::Zeroizing;
 
 use crate::{
-    codec::Compression,
+    codec::{Compression, Effort},
     contents::{Contents, ContentsError},
     cutter::{Cutter, Piece},
     manifest::{FileMode, Manifest, ManifestError, SegmentEntry},
@@ -17,6 +20,10 @@ use crate::{
     pipeline,
     segment::{SealedSegment, seal_segment},
 };
+
+/// What lies finished before it is worth the time to make the next bytes fewer: a slow network's second, and much more than a
+/// fast one falls behind for a moment.
+const BACKLOG_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Opens a file for reading from a place in it, in bytes.
 pub type Opener<'a> = Box<dyn FnOnce(u64) -> io::Result<Box<dyn Read + 'a>> + 'a>;
@@ -116,11 +123,17 @@ pub fn draft<'a>(
 ) -> Result<Draft, DraftError> {
     let mut cutter = Cutter::new(split(rng), files.into_iter(), previous);
     let mut packing = Packing { rng: split(rng), packs: PackWriter::new(sink), segments: Vec::new() };
-    let seal = |piece: Piece| {
+    let effort = Cell::new(Effort::Fast);
+    let next = || Ok::<_, DraftError>(cutter.next()?.map(|piece| (piece, effort.get())));
+    let seal = |(piece, effort)| {
         let Piece { mut rng, plain, prefix, compression } = piece;
-        seal_segment(&mut rng, plain, &prefix, compression)
+        seal_segment(&mut rng, plain, &prefix, compression, effort)
     };
-    pipeline::run(|| cutter.next(), seal, |sealed| packing.take(sealed.map_err(DraftError::Compress)?))?;
+    pipeline::run(next, seal, |sealed| {
+        packing.take(sealed.map_err(DraftError::Compress)?)?;
+        effort.set(if packing.packs.backlog() < BACKLOG_BYTES { Effort::Fast } else { Effort::Thorough });
+        Ok(())
+    })?;
     finish(cutter, packing, previous)
 }
 

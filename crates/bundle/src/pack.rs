@@ -20,6 +20,10 @@ pub trait PackSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// The pack is complete, padding included.
     fn finish(&mut self, entry: PackEntry) -> io::Result<()>;
+    /// Bytes that were written and wait to be sent: while there are many, what follows is compressed better and more slowly.
+    fn backlog(&self) -> u64 {
+        0
+    }
 }
 
 /// The length that a pack with `len` bytes of segments is padded to: the next multiple of max(1024, 2^(E−S)) with
@@ -76,6 +80,11 @@ impl<'a> PackWriter<'a> {
         let place = Place { pack: self.done.len(), offset: open.len };
         open.write(self.sink, sealed)?;
         Ok(place)
+    }
+
+    /// See [`PackSink::backlog`].
+    pub(crate) fn backlog(&self) -> u64 {
+        self.sink.backlog()
     }
 
     /// Pads and closes the open pack, and gives the entries of all.

@@ -13,7 +13,7 @@ use segue_crypto::{
 use segue_signed::{lv::Writer, sha256};
 
 use crate::{
-    codec::{Codec, Compression, DecodeError, decode, encode},
+    codec::{Codec, Compression, DecodeError, Effort, decode, encode},
     manifest::SegmentEntry,
 };
 
@@ -56,10 +56,11 @@ pub(crate) fn seal_segment(
     plain: Vec<u8>,
     prefix: &[u8],
     compression: Compression,
+    effort: Effort,
 ) -> io::Result<SealedSegment> {
     let plain_len = u32::try_from(plain.len()).expect("a segment is at most 4 MiB");
     let sha256 = sha256(&plain);
-    let (codec, bytes) = encode(plain, prefix, compression)?;
+    let (codec, bytes) = encode(plain, prefix, compression, effort)?;
     let prefix_len = match codec {
         Codec::ZstdPrefix => u32::try_from(prefix.len()).expect("a prefix is at most 4 MiB"),
         Codec::Stored | Codec::Zstd | Codec::Gzip => NO_PREFIX,

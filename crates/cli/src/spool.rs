@@ -7,7 +7,10 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write as _},
     path::PathBuf,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -33,6 +36,8 @@ pub struct Spool {
     progress: Mutex<(u64, State)>,
     changed: Condvar,
     told: Notify,
+    // How far the last reader came; a hint.
+    read: AtomicU64,
 }
 
 /// The one end. A writer that is dropped before it completes breaks the spool.
@@ -54,7 +59,7 @@ impl Spool {
     /// A spool whose file will be at `path`, where nothing is yet.
     pub fn new(path: PathBuf) -> Arc<Self> {
         let progress = Mutex::new((0, State::Growing));
-        Arc::new(Self { path, progress, changed: Condvar::new(), told: Notify::new() })
+        Arc::new(Self { path, progress, changed: Condvar::new(), told: Notify::new(), read: AtomicU64::new(0) })
     }
 
     /// Its one writer.
@@ -67,6 +72,11 @@ impl Spool {
     pub fn reader(self: &Arc<Self>) -> io::Result<SpoolReader> {
         self.wait(0)?;
         Ok(SpoolReader { file: File::open(&self.path)?, spool: Arc::clone(self), at: 0 })
+    }
+
+    /// Bytes that were written and not read.
+    pub fn unread(&self) -> u64 {
+        self.lock().0.saturating_sub(self.read.load(Ordering::Relaxed))
     }
 
     /// Whether the writer gave up.
@@ -134,6 +144,11 @@ impl SpoolWriter {
         Ok(())
     }
 
+    /// Bytes that were written and not read.
+    pub fn unread(&self) -> u64 {
+        self.spool.unread()
+    }
+
     /// Bytes written so far.
     pub fn written(&self) -> u64 {
         self.spool.lock().0
@@ -165,6 +180,7 @@ impl SpoolReader {
         let read = self.file.read(&mut piece)?;
         piece.truncate(read);
         self.at += read as u64;
+        self.spool.read.store(self.at, Ordering::Relaxed);
         Ok((read > 0).then(|| piece.into()))
     }
 }
@@ -243,5 +259,21 @@ mod tests {
         });
         assert!(spool.is_broken());
         assert!(Spool::new(folder.path().join("pack")).writer().is_err(), "a spool's file is its own");
+    }
+
+    #[test]
+    fn what_waits_to_be_sent_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::new(folder.path().join("pack"));
+        let mut writer = spool.writer().unwrap();
+        writer.write(&[1; PIECE_BYTES + 7]).unwrap();
+        let mut reader = spool.reader().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for waiting in [PIECE_BYTES as u64 + 7, 7, 0] {
+            assert_eq!(writer.unread(), waiting);
+            if waiting > 0 {
+                runtime.block_on(reader.next_piece()).unwrap();
+            }
+        }
     }
 }

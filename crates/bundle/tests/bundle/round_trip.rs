@@ -31,6 +31,22 @@ fn sizes_around_a_segment_come_back() {
 }
 
 #[test]
+fn a_slow_network_gets_fewer_bytes() {
+    let words = ["read", "the", "file", "and", "fix", "its", "tests", "before", "lunch"];
+    let text = |seed: usize| (seed..seed + 3_000_000).map(|at| words[at * at % 8191 % words.len()]).collect::<String>();
+    let session = files(&[("native/a.jsonl", text(1).as_bytes()), ("native/b.jsonl", text(2).as_bytes())]);
+    let sent = |backlog| {
+        let mut store = Store::default();
+        store.backlog = backlog;
+        let draft = draft_files(1, &session, None, &mut store).unwrap();
+        assert_eq!(unpack_files(&draft.contents, &store.source(&draft.contents)).unwrap(), session);
+        draft.plan().new_pack_bytes
+    };
+    let (fast, slow) = (sent(1024 * 1024), sent(64 * 1024 * 1024));
+    assert!(slow < fast, "{slow} bytes where they wait to be sent, {fast} where they do not");
+}
+
+#[test]
 fn many_files_come_back() {
     let mut many = Files::new();
     for index in 0..300_u32 {

@@ -104,10 +104,16 @@ pub(crate) fn ben() -> Person {
 #[derive(Default, Clone)]
 pub(crate) struct Store {
     pub(crate) packs: BTreeMap<[u8; 16], Vec<u8>>,
+    /// What it says of itself.
+    pub(crate) backlog: u64,
     open: Vec<u8>,
 }
 
 impl PackSink for Store {
+    fn backlog(&self) -> u64 {
+        self.backlog
+    }
+
     fn begin(&mut self, _id: [u8; 16]) -> io::Result<()> {
         assert!(self.open.is_empty());
         Ok(())

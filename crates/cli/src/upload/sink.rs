@@ -128,6 +128,13 @@ impl PackSink for UploadSink<'_> {
         Ok(())
     }
 
+    fn backlog(&self) -> u64 {
+        match &self.open {
+            Some(Open::Large(writer)) => writer.unread(),
+            _ => 0,
+        }
+    }
+
     fn finish(&mut self, entry: PackEntry) -> io::Result<()> {
         match self.open.take() {
             Some(Open::Small(pack)) => self.small.push(pack),
