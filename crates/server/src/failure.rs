@@ -169,8 +169,8 @@ impl From<sqlx::Error> for Failure {
             return Self::later(Code::Unavailable, "The database is busy.", 1);
         }
         // SQLITE_FULL, and disk_full of PostgreSQL.
-        if error.as_database_error().and_then(|error| error.code()).is_some_and(|code| matches!(&*code, "13" | "53100"))
-        {
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        if code.is_some_and(|code| matches!(&*code, "13" | "53100")) {
             tracing::error!(%error, "the disk is full");
             return Self::disk_full();
         }
