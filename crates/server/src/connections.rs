@@ -23,6 +23,12 @@ use crate::{
     places::{Place, Places},
 };
 
+/// Bytes of one HTTP/2 request that may be under way: 10 MB a second over a line of 100 ms.
+const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+/// Bytes of one HTTP/2 connection that may be under way: an upload that waits for the disk does not hold up what else is asked on
+/// the same connection.
+const CONNECTION_WINDOW_BYTES: u32 = 4 * STREAM_WINDOW_BYTES;
+
 /// What connections may cost.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
@@ -146,6 +152,8 @@ fn protocol() -> Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .keep_alive_interval(Duration::from_secs(limits::PING_SECONDS))
         .keep_alive_timeout(Duration::from_secs(limits::PONG_SECONDS_MAX));
     builder

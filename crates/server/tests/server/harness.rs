@@ -71,6 +71,8 @@ pub(crate) struct Disk {
     fault: Mutex<Option<(u64, io::ErrorKind)>>,
     /// The kind of step that fails next.
     broken_step: Mutex<Option<Step>>,
+    /// While somebody has it, writes wait.
+    pub(crate) writes: tokio::sync::Mutex<()>,
 }
 
 impl Disk {
@@ -117,6 +119,9 @@ impl Disk {
     fn step(&self, step: Step) -> io::Result<()> {
         if step == Step::Read {
             self.reads.fetch_add(1, Ordering::SeqCst);
+        }
+        if step == Step::Write {
+            drop(self.writes.blocking_lock());
         }
         self.fault()?;
         if self.broken_step.lock().unwrap().take_if(|broken| *broken == step).is_some() {

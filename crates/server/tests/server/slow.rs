@@ -6,12 +6,12 @@ use futures::{SinkExt as _, channel::mpsc};
 use reqwest::Method;
 use segue_domain::SessionId;
 use segue_server::{app::Settings, connections::Bounds};
-use segue_signed::parcel;
+use segue_signed::{parcel, sha256};
 
 use crate::harness::{
     Person, TestServer,
     person::Answer,
-    raw::Raw,
+    raw::{PATIENCE, Raw},
     seal::{Draft, TestPack, draw},
 };
 
@@ -23,9 +23,12 @@ fn with(request: Duration, body_idle: Duration, head: Duration) -> Settings {
 }
 
 /// A parcel, and the request that takes it piece by piece.
-fn begin(ann: &Person) -> (Vec<u8>, mpsc::Sender<std::io::Result<Vec<u8>>>, reqwest::RequestBuilder) {
+fn begin(ann: &Person, manifest: usize) -> (Vec<u8>, mpsc::Sender<std::io::Result<Vec<u8>>>, reqwest::RequestBuilder) {
     let pack = TestPack::new(2_000);
-    let draft = Draft::snapshot(ann, &SessionId::from_bytes(draw()).to_string(), &[&pack]);
+    let mut draft = Draft::snapshot(ann, &SessionId::from_bytes(draw()).to_string(), &[&pack]);
+    draft.manifest = vec![7; manifest];
+    draft.envelope.manifest_hash = sha256(&draft.manifest);
+    draft.envelope.manifest_len = u32::try_from(manifest).unwrap();
     let bytes = draft.body_with(draft.sign(ann).as_bytes(), &[&pack]).0;
     let (sender, body) = mpsc::channel(1);
     let request = ann.request(Method::POST, "/api/v1/bundles").header("content-type", parcel::MEDIA_TYPE);
@@ -37,7 +40,7 @@ on_both! {
         let ann = server.owner().await;
         let (request, longer) = (Duration::from_secs(2), Duration::from_millis(2_200));
         let server = server.restart_with(with(request, Duration::from_mins(1), longer)).await;
-        let (bytes, mut sender, request) = begin(&ann.at(&server.url));
+        let (bytes, mut sender, request) = begin(&ann.at(&server.url), 200);
         let sending = tokio::spawn(Answer::of(request));
         sender.send(Ok(bytes[..1_000].to_vec())).await.unwrap();
         // Who sends nothing at all is sent away, and later than a request may take.
@@ -51,10 +54,11 @@ on_both! {
         let ann = server.owner().await;
         let soon = Duration::from_millis(100);
         let server = server.restart_with(with(Duration::from_mins(1), soon, Duration::from_mins(1))).await;
-        let (bytes, mut sender, request) = begin(&ann.at(&server.url));
+        let (bytes, mut sender, request) = begin(&ann.at(&server.url), 2_000_000);
         let sending = tokio::spawn(Answer::of(request));
-        sender.send(Ok(bytes[..1_000].to_vec())).await.unwrap();
-        let answer = sending.await.unwrap();
+        // As much as would earn it minutes if only the speed counted.
+        sender.send(Ok(bytes[..1_000_000].to_vec())).await.unwrap();
+        let answer = tokio::time::timeout(PATIENCE, sending).await.expect("the server waits on").unwrap();
         assert_eq!(answer.refused(), (503, "unavailable".to_owned()));
         assert!(answer.headers.contains_key("retry-after") && String::from_utf8_lossy(&answer.body).contains("stalled"));
         assert_eq!(server.count(SESSIONS).await, 0);
@@ -64,7 +68,7 @@ on_both! {
         let ann = server.owner().await;
         let idle = Duration::from_millis(400);
         let server = server.restart_with(with(Duration::from_mins(1), idle, Duration::from_mins(1))).await;
-        let (bytes, mut sender, request) = begin(&ann.at(&server.url));
+        let (bytes, mut sender, request) = begin(&ann.at(&server.url), 200);
         let sending = tokio::spawn(request.send());
         let mut each = tokio::time::interval(Duration::from_millis(1));
         for byte in bytes {

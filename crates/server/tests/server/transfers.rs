@@ -56,6 +56,24 @@ on_both! {
         assert_eq!(used(&ann).await, 1_000_000);
     }
 
+    async fn an_upload_that_waits_for_the_disk_holds_up_nothing_on_its_connection(server: TestServer) {
+        let ann = server.owner().await;
+        let http = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+        let ann = Person { http, ..ann };
+        let pack = TestPack::new(LARGE);
+        let writes = server.disk.writes.lock().await;
+        let sending = { let (ann, pack) = (ann.clone(), pack.clone()); tokio::spawn(async move { ann.upload(&pack).await.status }) };
+        // As much as waits for the disk was taken; the rest of the window fills up behind it.
+        while server.app.packs.partial_bytes(ann.user_id.parse().unwrap()) < 1024 * 1024 {
+            tokio::task::yield_now().await;
+        }
+        for number in 0..20 {
+            ann.invite(&format!("p{number}@example.com"), false).await;
+        }
+        drop(writes);
+        assert_eq!(sending.await.unwrap(), 201);
+    }
+
     async fn a_pack_that_is_collected_while_it_is_read_is_read_whole(server: TestServer) {
         let ann = server.owner().await;
         let pack = TestPack::new(LARGE);

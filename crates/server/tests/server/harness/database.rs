@@ -1,7 +1,5 @@
 //! A database for each test: a file in its folder, or a PostgreSQL database copied from a migrated one.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use segue_server::store::Db;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
@@ -32,10 +30,12 @@ impl Database {
 
 /// The template is named after the schema, so that runs beside each other share it and a changed schema has its own.
 async fn copy(admin_url: &str) -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
+    // Drawn: databases of earlier runs stay, and process ids come again.
+    let mut drawn = [0; 8];
+    segue_server::app::system_random()(&mut drawn).unwrap();
     let schema = segue_signed::sha256(include_bytes!("../../../migrations/0001_init.sql"));
     let template = format!("segue_template_{}", data_encoding::HEXLOWER.encode(&schema[..6]));
-    let name = format!("segue_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
+    let name = format!("segue_test_{}", data_encoding::HEXLOWER.encode(&drawn));
     let mut admin = PgConnection::connect(admin_url).await.unwrap();
     // One at a time: PostgreSQL copies no template that somebody is connected to.
     admin.execute("SELECT pg_advisory_lock(5367)").await.unwrap();

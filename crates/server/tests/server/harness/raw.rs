@@ -10,7 +10,7 @@ use tokio::{
 use super::TestServer;
 
 /// When a test gives up: far above every bound that tests set, and below those that hold without them.
-const PATIENCE: Duration = Duration::from_secs(8);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A bare TCP connection.
 pub(crate) struct Raw(TcpStream);
