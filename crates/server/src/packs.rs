@@ -176,12 +176,12 @@ impl Packs {
 
     /// Makes an upload last under the name of `pack`.
     pub async fn keep(&self, mut upload: Upload, pack: &Pack) -> io::Result<()> {
-        let (storage, name, shelf) = (self.clone(), self.path(pack), self.shelf(pack));
+        let (storage, to) = (self.clone(), *pack);
         blocking(move || {
             storage.step(Step::Rename)?;
-            std::fs::rename(upload.hold.file(), name)?;
+            std::fs::rename(upload.hold.file(), storage.path(&to))?;
             upload.hold.moved();
-            storage.sync_shelves([shelf])
+            storage.sync_shelves([storage.shelf(&to)])
         })
         .await
     }

@@ -25,7 +25,7 @@ async fn push(ann: &Person, draft: &Draft) -> Answer {
 
 /// Refused as `code`, with the limit in the title and a way out.
 #[track_caller]
-fn names(answer: &Answer, code: &str, limit: impl ToString) {
+fn names(answer: &Answer, code: &str, limit: &impl ToString) {
     let problem: segue_api::Problem = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(answer.refused().1, code);
     let limit = limit.to_string();
@@ -44,14 +44,14 @@ on_both! {
             draft.envelope.manifest_hash = sha256(&draft.manifest);
             draft.envelope.manifest_len = u32::try_from(draft.manifest.len()).unwrap();
             let answer = push(&ann, &draft).await;
-            if fits { assert_eq!(answer.status, 201) } else { names(&answer, "too_large", MANIFEST_BYTES_MAX) }
+            if fits { assert_eq!(answer.status, 201) } else { names(&answer, "too_large", &MANIFEST_BYTES_MAX) }
             let next = TestPack::new(1_000);
             ann.upload(&next).await;
             let mut draft = Draft::snapshot(&ann, &SessionId::from_bytes(draw()).to_string(), &[&next]);
             draft.preview = vec![7; PREVIEW_BYTES_MAX + more];
             draft.envelope.preview_hash = Some(sha256(&draft.preview));
             let answer = push(&ann, &draft).await;
-            if fits { assert_eq!(answer.status, 201) } else { names(&answer, "too_large", PREVIEW_BYTES_MAX) }
+            if fits { assert_eq!(answer.status, 201) } else { names(&answer, "too_large", &PREVIEW_BYTES_MAX) }
         }
     }
 
@@ -63,7 +63,7 @@ on_both! {
         let mut draft = Draft::handoff(&ann, &snapshot, id, not_after, &[ben.card()]);
         draft.envelope.header.message = "ä".repeat(MESSAGE_CHARS_MAX + 1);
         let answer = ann.post("/api/v1/handoffs", &draft.body(&draft.sign(&ann))).await;
-        names(&answer, "invalid", MESSAGE_CHARS_MAX);
+        names(&answer, "invalid", &MESSAGE_CHARS_MAX);
         draft.envelope.header.message = "ä".repeat(MESSAGE_CHARS_MAX);
         assert_eq!(ann.post("/api/v1/handoffs", &draft.body(&draft.sign(&ann))).await.status, 201);
     }
@@ -76,14 +76,14 @@ on_both! {
         };
         // What fits is read, and is no invite.
         assert_eq!(send(BODY_BYTES_MAX).await.refused(), (422, "invalid".to_owned()));
-        names(&send(BODY_BYTES_MAX + 1).await, "too_large", BODY_BYTES_MAX);
+        names(&send(BODY_BYTES_MAX + 1).await, "too_large", &BODY_BYTES_MAX);
     }
 
     async fn a_page_has_so_many_entries(server: TestServer) {
         let ann = server.owner().await;
         let page = async |limit: i64| ann.get(&format!("/api/v1/handoffs?box=sent&limit={limit}")).await;
         page(PAGE_ENTRIES_MAX).await.ok::<Handoffs>();
-        names(&page(PAGE_ENTRIES_MAX + 1).await, "invalid", PAGE_ENTRIES_MAX);
+        names(&page(PAGE_ENTRIES_MAX + 1).await, "invalid", &PAGE_ENTRIES_MAX);
     }
 
     async fn an_idempotency_key_has_a_length_and_a_day(server: TestServer) {
