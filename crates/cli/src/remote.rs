@@ -127,8 +127,14 @@ impl Remote {
     /// Sends until the server answers, and reads its answer of at most `max` bytes.
     fn run(&self, build: impl Fn() -> Result<RequestBuilder>, max: usize) -> Result<Vec<u8>> {
         self.runtime.block_on(async {
-            let response = self.answer(&build).await?;
-            read(response, max).await
+            let mut attempt = 1;
+            loop {
+                match read(self.answer(&build).await?, max).await {
+                    // The same request has the same key, and so the same answer.
+                    Err(error) if error.code == "cut" && attempt < ATTEMPTS_MAX => attempt += 1,
+                    read => return read,
+                }
+            }
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, ops::Range, thread};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use segue_e2e::{
     fault::Random,
     native::Native,
@@ -23,8 +23,6 @@ const FRESH_AFTER: u64 = 64;
 #[derive(Debug, Default)]
 struct Tally {
     cuts: u32,
-    /// Commands that did not go on by themselves.
-    again: u32,
     /// Most bytes that one transfer took.
     most: u64,
 }
@@ -43,7 +41,7 @@ impl Line {
         Ok(Self { rig: Rig::begin(root.path())?, random, tally: Tally::default(), _root: root })
     }
 
-    /// Runs a command whose connection is cut after so many bytes, and again if it did not succeed.
+    /// Runs a command whose connection is cut after so many bytes. It goes on by itself.
     fn cut(&mut self, way: Way, bytes: u64, words: &[&str]) -> Result<String> {
         let reset = self.random.below(2) == 0;
         self.rig.relay.cut_after(way, bytes, if reset { Cut::Reset } else { Cut::Fin });
@@ -51,20 +49,14 @@ impl Line {
         let all: Vec<_> = words.iter().copied().chain(["--json"]).collect();
         let ran = person.run(&all)?;
         let told = || format!("{words:?}, cut after {bytes} B ({way:?}, reset: {reset}): {} {}", ran.code, ran.stderr);
-        ensure!(matches!(ran.code, 0 | 6) && !ran.stderr.contains("panicked"), "{}", told());
+        ensure!(ran.code == 0, "{}", told());
         self.tally.cuts += u32::from(!self.rig.relay.go_on());
-        let answer = if ran.code == 0 {
-            serde_json::from_str(&ran.stdout)?
-        } else {
-            self.tally.again += 1;
-            person.json(words).with_context(told)?
-        };
         let passed = self.rig.relay.passed(way);
         self.tally.most = self.tally.most.max(passed);
         // What a reset connection had not delivered yet is lost with it; a connection that ends loses nothing.
         let max = if reset { 2 * SEALED_BYTES } else { SEALED_BYTES + 16 * KIB };
         ensure!(passed < max, "{passed} bytes went over the line: {}", told());
-        id(&answer, "session_id")
+        id(&serde_json::from_str(&ran.stdout)?, "session_id")
     }
 
     fn push(&mut self, bytes: u64, look: bool) -> Result<()> {
@@ -107,11 +99,11 @@ impl Line {
 #[test]
 fn a_push_that_is_cut_goes_on() -> Result<()> {
     let mut line = Line::begin(Random::seeded()?)?;
-    for _ in 0..8 {
-        let bytes = line.random.below(1050 * KIB);
+    for max in [8, 1050, 1050, 1050, 1050, 1050] {
+        let bytes = line.random.below(max * KIB);
         line.push(bytes, true)?;
     }
-    assert!(line.end("push")?.cuts >= 7);
+    assert!(line.end("push")?.cuts >= 5);
     Ok(())
 }
 
@@ -119,11 +111,11 @@ fn a_push_that_is_cut_goes_on() -> Result<()> {
 fn a_pull_that_is_cut_goes_on() -> Result<()> {
     let mut line = Line::begin(Random::seeded()?)?;
     let (native, handoff) = line.hand_over()?;
-    for _ in 0..16 {
-        let bytes = line.random.below(1050 * KIB);
+    for max in [8, 1050].repeat(7) {
+        let bytes = line.random.below(max * KIB);
         line.pull(&native, &handoff, bytes)?;
     }
-    assert!(line.end("pull")?.cuts >= 14);
+    assert!(line.end("pull")?.cuts >= 12);
     Ok(())
 }
 
