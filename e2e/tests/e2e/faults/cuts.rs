@@ -120,19 +120,18 @@ fn a_pull_that_is_cut_goes_on() -> Result<()> {
 }
 
 /// Both halves at once, each on a line of its own.
-fn halves(work: impl Fn(Random, Range<u64>) -> Result<()> + Sync) -> Result<()> {
+fn halves(all: Range<u64>, work: impl Fn(Random, Range<u64>) -> Result<()> + Sync) -> Result<()> {
     let mut random = Random::seeded()?;
     let (first, second) = (Random::new(random.number()), Random::new(random.number()));
+    let middle = u64::midpoint(all.start, all.end);
     thread::scope(|scope| {
-        let half = scope.spawn(|| work(first, 0..525));
-        work(second, 525..1050).and(half.join().expect("no panic"))
+        let half = scope.spawn(|| work(first, all.start..middle));
+        work(second, middle..all.end).and(half.join().expect("no panic"))
     })
 }
 
-#[test]
-#[ignore = "long: cuts at 1050 places"]
-fn a_push_that_is_cut_at_any_kib_goes_on() -> Result<()> {
-    halves(|mut random, all| {
+fn pushes(all: Range<u64>) -> Result<()> {
+    halves(all, |mut random, all| {
         for start in all.clone().step_by(usize::try_from(FRESH_AFTER)?) {
             let mut line = Line::begin(Random::new(random.number()))?;
             for kib in start..(start + FRESH_AFTER).min(all.end) {
@@ -145,9 +144,21 @@ fn a_push_that_is_cut_at_any_kib_goes_on() -> Result<()> {
 }
 
 #[test]
+#[ignore = "long: cuts at 525 places"]
+fn a_push_that_is_cut_at_any_kib_of_its_first_half_goes_on() -> Result<()> {
+    pushes(0..525)
+}
+
+#[test]
+#[ignore = "long: cuts at 525 places"]
+fn a_push_that_is_cut_at_any_kib_of_its_second_half_goes_on() -> Result<()> {
+    pushes(525..1050)
+}
+
+#[test]
 #[ignore = "long: cuts at 1050 places"]
 fn a_pull_that_is_cut_at_any_kib_goes_on() -> Result<()> {
-    halves(|random, all| {
+    halves(0..1050, |random, all| {
         let mut line = Line::begin(random)?;
         let (native, handoff) = line.hand_over()?;
         for kib in all {
