@@ -10,11 +10,14 @@ const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
 /// The same with a digit after them.
 const NUMBERED_DEVICES: [&str; 2] = ["com", "lpt"];
 
+/// So much of a path that is too long is told, in bytes.
+const QUOTED_BYTES_MAX: usize = 80;
+
 /// Why a path is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// Longer than [`BUNDLE_PATH_BYTES_MAX`], or empty.
-    #[error("the path {0:?} is empty or longer than {BUNDLE_PATH_BYTES_MAX} bytes: rename the file")]
+    /// Longer than [`BUNDLE_PATH_BYTES_MAX`], or empty; its beginning.
+    #[error("the path that begins {0:?} is empty or longer than {BUNDLE_PATH_BYTES_MAX} bytes: rename the file")]
     Length(String),
     /// It starts at the root, leaves its place, or has an empty component.
     #[error("the path {0:?} is not a plain relative path")]
@@ -40,7 +43,8 @@ pub enum PathError {
 pub fn check_path(path: &str) -> Result<(), PathError> {
     let refused = |error: fn(String) -> PathError| Err(error(path.to_owned()));
     if path.is_empty() || path.len() > BUNDLE_PATH_BYTES_MAX {
-        return refused(PathError::Length);
+        // A hostile one may be as long as a manifest.
+        return Err(PathError::Length(path[..path.floor_char_boundary(QUOTED_BYTES_MAX)].to_owned()));
     }
     if path.chars().any(|symbol| symbol.is_control() || symbol == '\\' || symbol == ':') {
         return refused(PathError::Character);

@@ -122,6 +122,9 @@ pub struct Push {
     /// Compress what was appended by itself: more bytes, whose number tells less about them
     #[arg(long)]
     pub no_prefix: bool,
+    /// Make it a session of its own, beside the one that another device pushed meanwhile
+    #[arg(long)]
+    pub as_new: bool,
 }
 
 /// Hand a session over.

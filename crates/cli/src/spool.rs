@@ -266,7 +266,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::new(folder.path().join("pack"));
         let mut writer = spool.writer().unwrap();
-        writer.write(&[1; PIECE_BYTES + 7]).unwrap();
+        writer.write(&vec![1; PIECE_BYTES + 7]).unwrap();
         let mut reader = spool.reader().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         for waiting in [PIECE_BYTES as u64 + 7, 7, 0] {

@@ -84,7 +84,8 @@ impl<'a> Uploader<'a> {
             // The answer to the last push was lost, or the session was deleted meanwhile.
             Err(error) if error.code == "diverged" && self.find_head(record)? => self.try_push(record, session, false),
             answer => answer,
-        }?;
+        }
+        .map_err(|error| way_out(record, error))?;
         session.wait()?.warnings.iter().for_each(|warning| self.output.warn(warning));
         Ok(pushed)
     }
@@ -215,6 +216,15 @@ impl<'a> Uploader<'a> {
         }
         Ok(mine)
     }
+}
+
+/// What to do where another device was first.
+fn way_out(record: &Record, error: CliError) -> CliError {
+    if error.code != "diverged" {
+        return error;
+    }
+    let keep = format!("To keep what is here as a session of its own: segue push {} --as-new", record.session_id);
+    error.hint(keep)
 }
 
 /// The key that own-wraps are made with.

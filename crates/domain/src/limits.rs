@@ -65,7 +65,7 @@ pub const NAME_CHARS_MAX: usize = 100;
 pub const REQUESTS_PER_MINUTE: u32 = 600;
 /// An address without a valid token gets this part of what a device gets: enough to join and to look, too little to guess.
 pub const ANONYMOUS_REQUESTS_PART: u32 = 5;
-/// Time for one request other than a pack, in seconds.
+/// Time for one request other than a pack, without the time in which its body comes, in seconds.
 pub const REQUEST_SECONDS_MAX: u64 = 30;
 /// Time without a byte of a body that is announced, in seconds: a train's tunnel fits, a client that is gone does not stay.
 pub const BODY_IDLE_SECONDS_MAX: u64 = 30;

@@ -32,7 +32,7 @@ pub(super) fn run(options: &args::Handoff, output: &Output) -> Result<()> {
             .hint("Shorten it, or say it in the session itself."));
     }
     let uploader = Uploader::open(output)?;
-    let mut session = prepare(&uploader, options.session.as_deref(), Reading::All)?;
+    let mut session = prepare(&uploader, options.session.as_deref(), Reading::All, false)?;
     session.record.private |= options.private;
     session.record.no_prefix |= options.no_prefix;
     let pushed = uploader.push(&mut session.record, &mut session.capturing)?;

@@ -21,7 +21,7 @@ use crate::{
 /// Pushes.
 pub(super) fn run(options: &args::Push, output: &Output) -> Result<()> {
     let uploader = Uploader::open(output)?;
-    let mut session = prepare(&uploader, options.session.as_deref(), Reading::WhatIsNew)?;
+    let mut session = prepare(&uploader, options.session.as_deref(), Reading::WhatIsNew, options.as_new)?;
     session.record.private |= options.private;
     session.record.no_prefix |= options.no_prefix;
     let pushed = uploader.push(&mut session.record, &mut session.capturing)?;
@@ -66,8 +66,14 @@ pub(super) enum Reading {
     All,
 }
 
-/// Begins to capture a session, and gives it an id, which is stored before the server hears of it.
-pub(super) fn prepare(uploader: &Uploader<'_>, named: Option<&str>, reading: Reading) -> Result<Prepared> {
+/// Begins to capture a session, and gives it an id, which is stored before the server hears of it; a fresh one with
+/// `as_new`.
+pub(super) fn prepare(
+    uploader: &Uploader<'_>,
+    named: Option<&str>,
+    reading: Reading,
+    as_new: bool,
+) -> Result<Prepared> {
     let (library, tools) = (&uploader.library, environment::tools()?);
     let Chosen { record, found } = resolve(library, &tools, named)?;
     // Behind its lock, a session that two commands meet for the first time gets one id.
@@ -83,6 +89,14 @@ pub(super) fn prepare(uploader: &Uploader<'_>, named: Option<&str>, reading: Rea
     locks.push(library.lock(id)?);
     // Read again behind the lock: another command may have pushed meanwhile.
     let record = library.find(id)?.or(record);
+    let (id, record, old) = match (record, &found) {
+        (Some(old), Some(_)) if as_new => (SessionId::from_bytes(random()?), None, Some(old)),
+        (Some(_), None) if as_new => {
+            return Err(CliError::usage("only a session that its tool has here can become a new one")
+                .hint("Continue it first: segue resume SESSION --print"));
+        }
+        (record, _) => (id, record, None),
+    };
     let capturing = match (&found, &record) {
         (Some(found), record) => {
             let head =
@@ -99,8 +113,10 @@ pub(super) fn prepare(uploader: &Uploader<'_>, named: Option<&str>, reading: Rea
     let record = match (record, found) {
         (Some(record), _) => record,
         (None, Some(found)) => {
-            let record = first_record(id, found);
+            let record = first_record(id, found, old.as_ref());
             library.save(&record)?;
+            // The old one stays known, to be deleted or pulled; what the tool has is no longer its.
+            old.map_or(Ok(()), |old| library.save(&Record { native: None, ..old }))?;
             record
         }
         (None, None) => return Err(CliError::not_found("there is no such session").hint("See segue list.")),
@@ -109,15 +125,15 @@ pub(super) fn prepare(uploader: &Uploader<'_>, named: Option<&str>, reading: Rea
 }
 
 /// What is known of a session before it is read.
-fn first_record(id: SessionId, found: Found) -> Record {
+fn first_record(id: SessionId, found: Found, like: Option<&Record>) -> Record {
     Record {
         v: 1,
         session_id: id.to_string(),
         header: Header::of(&found),
         native: Some(Native { id: found.native_id, cwd: found.cwd.unwrap_or_default(), path: found.path }),
         head: None,
-        private: false,
-        no_prefix: false,
+        private: like.is_some_and(|like| like.private),
+        no_prefix: like.is_some_and(|like| like.no_prefix),
         summary: None,
         claimed: None,
     }
