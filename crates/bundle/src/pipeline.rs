@@ -27,12 +27,6 @@ pub(crate) fn run<J: Send, R: Send, E>(
     work: impl Fn(J) -> R + Sync,
     mut done: impl FnMut(R) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (first, mut second) = (next()?, next()?);
-    let Some(first) = first else { return Ok(()) };
-    if second.is_none() {
-        // One job needs no threads.
-        return done(work(first));
-    }
     let workers = thread::available_parallelism().map_or(1, NonZero::get).min(WORKERS_MAX);
     let limit = workers + WAITING;
     let (jobs, queue) = sync_channel::<(J, SyncSender<R>)>(limit);
@@ -40,16 +34,19 @@ pub(crate) fn run<J: Send, R: Send, E>(
     thread::scope(|scope| {
         // Moved in, so that it is dropped and the threads end when this closure does, on an error too.
         let jobs = jobs;
-        for _ in 0..workers {
-            scope.spawn(|| serve(&queue, &work));
-        }
-        let (mut under_way, mut ended) = (VecDeque::from([give(&jobs, first)]), false);
+        let (mut started, mut under_way, mut ended) = (0, VecDeque::new(), false);
         while let Some(result) = {
             while under_way.len() < limit && !ended {
-                match second.take().map_or_else(&mut next, |job| Ok(Some(job)))? {
-                    Some(job) => under_way.push_back(give(&jobs, job)),
-                    None => ended = true,
+                let Some(job) = next()? else {
+                    ended = true;
+                    break;
+                };
+                // At work already while the next job is asked for, which may take a while to come.
+                if started < workers {
+                    scope.spawn(|| serve(&queue, &work));
+                    started += 1;
                 }
+                under_way.push_back(give(&jobs, job));
             }
             under_way.pop_front()
         } {

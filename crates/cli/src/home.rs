@@ -80,21 +80,31 @@ pub fn create_dir(path: &Path) -> Result<()> {
 
 /// Replaces a file as a whole; on return it is on disk.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let parent = path.parent().unwrap_or(Path::new("."));
-    create_dir(parent)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let part = parent.join(format!(".{name}.part"));
-    let replace = || -> io::Result<()> {
-        let mut file = open_part(&part)?;
-        let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&part, path));
-        if written.is_err() {
-            // What cannot be removed now is written over by the next.
-            drop(fs::remove_file(&part));
-        }
-        written?;
-        File::open(parent)?.sync_all()
+    write_all(path.parent().unwrap_or(Path::new(".")), &[(&*name, bytes)])
+}
+
+/// Replaces files of one folder, each as a whole and in this order; on return they are on disk.
+pub fn write_all(folder: &Path, files: &[(&str, &[u8])]) -> Result<()> {
+    create_dir(folder)?;
+    let part = |name: &str| folder.join(format!(".{name}.part"));
+    let write = |(name, bytes): &(&str, &[u8])| -> io::Result<File> {
+        let mut file = open_part(&part(name))?;
+        file.write_all(bytes).and_then(|()| file.sync_all()).map(|()| file)
     };
-    replace().map_err(|error| CliError::file("write", path, &error))
+    let replace = || -> io::Result<()> {
+        // Open until they are renamed, as that is how long they are this command's.
+        let _open = files.iter().map(write).collect::<io::Result<Vec<_>>>()?;
+        files.iter().try_for_each(|(name, _)| fs::rename(part(name), folder.join(name)))?;
+        File::open(folder)?.sync_all()
+    };
+    replace().map_err(|error| {
+        // What cannot be removed now is written over by the next.
+        for (name, _) in files {
+            drop(fs::remove_file(part(name)));
+        }
+        CliError::file("write", &folder.join(files.first().map_or("", |(name, _)| name)), &error)
+    })
 }
 
 /// Opens a file for this command alone. What a command that was killed left there is written over: its name is fixed, so

@@ -179,22 +179,26 @@ impl Library {
         home::write_json(&self.folder(record.session_id()?).join("record.json"), record)
     }
 
-    /// Stores what the next push re-uses: the plain manifest and the signed envelope.
-    pub fn save_manifest(&self, id: SessionId, manifest: &[u8], envelope: &[u8]) -> Result<()> {
-        let folder = self.folder(id);
-        home::write(&folder.join("manifest.bin"), manifest)?;
-        home::write(&folder.join("envelope.bin"), envelope)
+    /// Stores a record, and before it what the next push re-uses: the plain manifest and the signed envelope; and where that
+    /// goes on from, once the server has the record's head.
+    pub fn save_state(
+        &self,
+        record: &Record,
+        manifest: &[u8],
+        envelope: &[u8],
+        progress: Option<&Progress>,
+    ) -> Result<()> {
+        let (folder, bytes) = (self.folder(record.session_id()?), home::json(record)?);
+        let mut files = vec![("manifest.bin", manifest), ("envelope.bin", envelope), ("record.json", &bytes)];
+        let progress = record.head.as_ref().zip(progress).map(|known| home::json(&known)).transpose()?;
+        files.extend(progress.as_deref().map(|progress| ("capture.json", progress)));
+        home::write_all(&folder, &files)
     }
 
     /// What the last push or pull left to re-use.
     pub fn manifest(&self, id: SessionId) -> Option<(Vec<u8>, Vec<u8>)> {
         let folder = self.folder(id);
         Some((fs::read(folder.join("manifest.bin")).ok()?, fs::read(folder.join("envelope.bin")).ok()?))
-    }
-
-    /// Stores what the next push goes on from, once the server has `head`.
-    pub fn save_progress(&self, id: SessionId, head: &Head, progress: &Progress) -> Result<()> {
-        home::write_json(&self.folder(id).join("capture.json"), &(head, progress))
     }
 
     /// What the push left that made `head`. Damaged leftovers cost a full capture and nothing else.

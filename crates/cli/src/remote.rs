@@ -79,6 +79,17 @@ impl Remote {
         })
     }
 
+    /// Connects, so that the first request need not wait for it. That one says what is wrong, if something is.
+    pub fn connect(&self) {
+        self.runtime.block_on(async {
+            if let Ok(request) = self.quick(Method::GET, "livez")
+                && let Ok(response) = request.send().await
+            {
+                drop(read(response, ANSWER_BYTES_MAX).await);
+            }
+        });
+    }
+
     fn request(&self, method: Method, path: &str) -> Result<RequestBuilder> {
         let url = self.base.join(path).map_err(|_| CliError::usage("the server's address is not a URL"))?;
         let mut request = self.http.request(method, url);

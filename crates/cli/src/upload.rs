@@ -113,13 +113,10 @@ impl<'a> Uploader<'a> {
         };
         let (seq, sealed) = (purpose.seq, self.seal(record, capture, &draft.contents, purpose, &[], true)?);
         self.remote.push(&body(&sealed, &inline))?;
-        self.library.save_manifest(id, &draft.contents.manifest().encode(), sealed.envelope.as_bytes())?;
         record.header = capture.header.clone();
         record.head = Some(Head { seq, envelope_hash: HEXLOWER.encode(&sealed.envelope.hash()) });
-        self.library.save(record)?;
-        if let (Some(head), Some(progress)) = (&record.head, capture.progress()) {
-            self.library.save_progress(id, head, progress)?;
-        }
+        let manifest = draft.contents.manifest().encode();
+        self.library.save_state(record, &manifest, sealed.envelope.as_bytes(), capture.progress())?;
         Ok(Pushed { plan: draft.plan(), contents: draft.contents, unchanged: false })
     }
 
@@ -142,15 +139,18 @@ impl<'a> Uploader<'a> {
     ) -> Result<(Draft, Vec<SmallPack>)> {
         // What the capture trusts is what the state that is there was made of.
         let at_head = previous.zip(record.head.as_ref()).is_some_and(|((_, envelope), head)| head.is_of(envelope));
-        let mut failed = None;
+        let (mut failed, library) = (None, &self.library);
         let drafted = thread::scope(|scope| {
-            let mut sink = UploadSink::start(scope, &self.remote, &self.home, self.output)?;
+            // Known here before the server hears of it.
+            let stored = record.head.is_none().then(|| scope.spawn(|| library.save(record)));
+            let mut sink = UploadSink::start(scope, &self.remote, &self.home, self.output, session.is_under_way())?;
             let sources = session.sources(!record.no_prefix, at_head, &mut failed);
             let drafted = draft(&mut rng()?, sources, previous.map(|(contents, _)| contents), &mut sink);
             let small = sink.finish()?;
             let draft = drafted.map_err(|error| {
                 CliError::new(Exit::Error, "seal", format!("the session cannot be sealed: {}", causes(&error)))
             })?;
+            stored.map_or(Ok(()), |stored| stored.join().expect("storing does not panic"))?;
             Ok((draft, small))
         });
         failed.map_or(drafted, Err)

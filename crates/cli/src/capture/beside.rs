@@ -39,6 +39,11 @@ impl Capturing {
         })
     }
 
+    /// Whether most of the session is still to be read.
+    pub fn is_under_way(&self) -> bool {
+        self.done.is_none()
+    }
+
     /// The capture, once it is made.
     ///
     /// # Errors

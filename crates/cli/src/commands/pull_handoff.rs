@@ -52,9 +52,8 @@ pub(super) fn run(options: &args::PullHandoff, output: &Output) -> Result<()> {
         Some(record) if content.is_dir() => record,
         _ => {
             let contents = download::fetch(&home, &remote, &verified.opened, &content, output)?;
-            library.save_manifest(session, &contents.manifest().encode(), &verified.envelope)?;
             let record = record(session, id, &verified, &content).inspect_err(|_| forget(&content))?;
-            library.save(&record)?;
+            library.save_state(&record, &contents.manifest().encode(), &verified.envelope, None)?;
             record
         }
     };

@@ -66,8 +66,7 @@ pub(super) enum Reading {
     All,
 }
 
-/// Begins to capture a session, and gives it an id, which is stored before the server hears of it; a fresh one with
-/// `as_new`.
+/// Begins to capture a session, and gives it an id if it has none, or a fresh one with `as_new`.
 pub(super) fn prepare(
     uploader: &Uploader<'_>,
     named: Option<&str>,
@@ -114,7 +113,6 @@ pub(super) fn prepare(
         (Some(record), _) => record,
         (None, Some(found)) => {
             let record = first_record(id, found, old.as_ref());
-            library.save(&record)?;
             // The old one stays known, to be deleted or pulled; what the tool has is no longer its.
             old.map_or(Ok(()), |old| library.save(&Record { native: None, ..old }))?;
             record

@@ -54,16 +54,20 @@ struct Upload {
 }
 
 impl<'scope> UploadSink<'scope> {
-    /// Spools below `home` and sends to `remote`, in a thread of its own.
+    /// Spools below `home` and sends to `remote`, in a thread of its own, which connects at once if there is time to.
     pub(super) fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,
         remote: &'env Remote,
         home: &Home,
         output: &'env Output,
+        early: bool,
     ) -> Result<Self> {
         let (queue, uploads) = sync_channel::<Upload>(WAITING_MAX);
         let progress = Arc::new(Progress::bytes(output, "sending"));
         let sender = scope.spawn(move || {
+            if early {
+                remote.connect();
+            }
             let told = move |bytes| progress.moved(bytes);
             uploads.iter().map(|Upload { id, spool }| remote.put_pack(id, &spool, &told)).collect()
         });
