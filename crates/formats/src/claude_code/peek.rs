@@ -15,9 +15,10 @@ use crate::clip::clip;
 use crate::torn::{is_object, whole};
 use crate::{Found, Tool};
 
-/// How much of a file's start and end is read, in bytes: titles are repeated near the end, the directory is on the
-/// first lines.
-const PEEK: u64 = 64 * 1024;
+/// How much of a file's start is read, in bytes: the directory is on the first lines.
+const START: u64 = 16 * 1024;
+/// How much of its end: titles are repeated there.
+const END: u64 = 64 * 1024;
 
 /// Looks at files, one after the other, with one buffer.
 #[derive(Default)]
@@ -50,20 +51,20 @@ impl Peek {
     fn read(&mut self, path: &Path, len: u64) -> io::Result<()> {
         self.bytes.clear();
         let mut file = File::open(path)?;
-        file.by_ref().take(PEEK).read_to_end(&mut self.bytes)?;
-        if len > 2 * PEEK {
-            file.seek(SeekFrom::Start(len - PEEK))?;
+        file.by_ref().take(START).read_to_end(&mut self.bytes)?;
+        if len > START + END {
+            file.seek(SeekFrom::Start(len - END))?;
             // The cut line before and the cut line after the gap are both left out as damaged.
             self.bytes.push(b'\n');
         }
-        file.take(PEEK).read_to_end(&mut self.bytes).map(drop)
+        file.take(END).read_to_end(&mut self.bytes).map(drop)
     }
 
     /// The directory and the title as a capture would find them in these bytes.
     fn scan(&self, folder: &str, len: u64) -> io::Result<Option<(Option<String>, Option<String>)>> {
         let Scan { index, facts, .. } = scan(BufReader::new(&self.bytes[..]), folder)?;
         // A first message longer than what is read here may have been cut.
-        let empty = index.entries.iter().all(|entry| entry.side) && len <= 2 * PEEK;
+        let empty = index.entries.iter().all(|entry| entry.side) && len <= START + END;
         Ok((!empty).then(|| (facts.cwd().map(str::to_owned), facts.title().map(str::to_owned))))
     }
 }
