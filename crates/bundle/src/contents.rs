@@ -9,7 +9,7 @@ use crate::manifest::Manifest;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ContentsError {
     /// More packs than an envelope lists.
-    #[error("the bundle lies in more than {PACKS_MAX} packs")]
+    #[error("the bundle lies in more than {PACKS_MAX} packs: the sender has to push it as a new one")]
     TooManyPacks,
     /// A pack is longer than [`PACK_BYTES_MAX`].
     #[error("a pack is longer than {PACK_BYTES_MAX} bytes")]

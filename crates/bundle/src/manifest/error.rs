@@ -21,13 +21,13 @@ pub enum ManifestError {
     #[error("the bundle holds no file")]
     Empty,
     /// More than [`BUNDLE_FILES_MAX`].
-    #[error("the bundle holds more than {BUNDLE_FILES_MAX} files")]
+    #[error("the bundle holds more than {BUNDLE_FILES_MAX} files: the sender has to leave some out")]
     TooManyFiles,
     /// More than [`BUNDLE_SEGMENTS_MAX`].
-    #[error("the bundle holds more than {BUNDLE_SEGMENTS_MAX} segments")]
+    #[error("the bundle holds more than {BUNDLE_SEGMENTS_MAX} segments: the sender has to go on in a new session")]
     TooManySegments,
     /// More than [`SESSION_BYTES_MAX`].
-    #[error("the bundle is larger than {SESSION_BYTES_MAX} bytes")]
+    #[error("the bundle is larger than {SESSION_BYTES_MAX} bytes: the sender has to go on in a new session")]
     TooLarge,
     /// A file mode other than 0 and 1.
     #[error("a file has the unknown mode {0}: made by a newer Segue")]

@@ -46,13 +46,19 @@ fn of_a_manifest() {
         Manifest::new(records, Vec::new()).map(drop).map_err(|error| error.to_string())
     };
     assert_eq!(empty(BUNDLE_FILES_MAX), Ok(()));
-    assert_eq!(empty(BUNDLE_FILES_MAX + 1), Err("the bundle holds more than 10000 files".into()));
+    assert_eq!(
+        empty(BUNDLE_FILES_MAX + 1),
+        Err("the bundle holds more than 10000 files: the sender has to leave some out".into())
+    );
     assert!(one_file(BUNDLE_SEGMENTS_MAX, 1).is_ok());
-    assert_eq!(one_file(BUNDLE_SEGMENTS_MAX + 1, 1).unwrap_err(), "the bundle holds more than 65536 segments");
+    assert_eq!(
+        one_file(BUNDLE_SEGMENTS_MAX + 1, 1).unwrap_err(),
+        "the bundle holds more than 65536 segments: the sender has to go on in a new session"
+    );
     let full = usize::try_from(SESSION_BYTES_MAX / u64::from(SEGMENT_BYTES_MAX)).unwrap();
     assert_eq!(one_file(full, SEGMENT_BYTES_MAX).unwrap().total(), SESSION_BYTES_MAX);
     let error = one_file(full + 1, SEGMENT_BYTES_MAX).unwrap_err();
-    assert_eq!(error, "the bundle is larger than 4294967296 bytes");
+    assert_eq!(error, "the bundle is larger than 4294967296 bytes: the sender has to go on in a new session");
     assert!(one_file(1, SEGMENT_BYTES_MAX + 1).is_err());
 }
 
@@ -100,7 +106,7 @@ fn of_packs() {
     assert!(Contents::new(manifest(PACKS_MAX), packs(PACKS_MAX)).is_ok());
     let refused = Contents::new(manifest(PACKS_MAX + 1), packs(PACKS_MAX + 1)).unwrap_err();
     assert_eq!(refused, ContentsError::TooManyPacks);
-    assert_eq!(refused.to_string(), "the bundle lies in more than 4096 packs");
+    assert_eq!(refused.to_string(), "the bundle lies in more than 4096 packs: the sender has to push it as a new one");
     assert!(Contents::new(manifest(1), vec![pack(0, PACK_BYTES_MAX)]).is_ok());
     let refused = Contents::new(manifest(1), vec![pack(0, PACK_BYTES_MAX + 1)]).unwrap_err();
     assert_eq!(refused.to_string(), "a pack is longer than 67108864 bytes");

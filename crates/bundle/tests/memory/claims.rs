@@ -64,7 +64,7 @@ fn ten_million_files_do_not_fit_a_manifest_and_what_fits_is_refused() {
     assert!(bytes.len() > 11 * 1024 * 1024, "{}", bytes.len());
     let (error, held) = refusal(&bytes);
     assert_eq!(error, ManifestError::TooManyFiles);
-    assert_eq!(error.to_string(), "the bundle holds more than 10000 files");
+    assert_eq!(error.to_string(), "the bundle holds more than 10000 files: the sender has to leave some out");
     assert!(held < SEGMENT, "{held}");
 }
 
