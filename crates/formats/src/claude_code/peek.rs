@@ -2,7 +2,8 @@
 //! sessions takes as long as reading those ends.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use memchr::{memchr, memmem, memrchr};
@@ -49,15 +50,32 @@ impl Peek {
     }
 
     fn read(&mut self, path: &Path, len: u64) -> io::Result<()> {
+        let file = File::open(path)?;
         self.bytes.clear();
-        let mut file = File::open(path)?;
-        file.by_ref().take(START).read_to_end(&mut self.bytes)?;
-        if len > START + END {
-            file.seek(SeekFrom::Start(len - END))?;
-            // The cut line before and the cut line after the gap are both left out as damaged.
-            self.bytes.push(b'\n');
+        if len <= START + END {
+            return self.append(&file, 0, len);
         }
-        file.take(END).read_to_end(&mut self.bytes).map(drop)
+        self.append(&file, 0, START)?;
+        // The cut line before and the cut line after the gap are both left out as damaged.
+        self.bytes.push(b'\n');
+        self.append(&file, len - END, END)
+    }
+
+    /// Reads `count` bytes from `at` on, or up to the end, with as few calls as can be.
+    fn append(&mut self, file: &File, at: u64, count: u64) -> io::Result<()> {
+        let mut filled = self.bytes.len();
+        let base = filled;
+        self.bytes.resize(base + usize::try_from(count).expect("at most what is looked at"), 0);
+        while filled < self.bytes.len() {
+            match file.read_at(&mut self.bytes[filled..], at + (filled - base) as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.bytes.truncate(filled);
+        Ok(())
     }
 
     /// The directory and the title as a capture would find them in these bytes.

@@ -101,3 +101,16 @@ fn what_does_more_than_grow_is_read_whole() {
     let served = ClaudeCode.capture_more(&scene.env(), &found, &checkpoint, None).unwrap().is_some();
     assert!(!served, "an inode of its own");
 }
+
+#[test]
+fn what_is_appended_after_it_was_found_is_left_for_the_next_time() {
+    let (version, id, _) = RECORDED[0];
+    let scene = Scene::recorded(version);
+    let (before, view) = scene.capture(id);
+    let found = ClaudeCode.find(&scene.env(), id).unwrap().unwrap();
+    grow(&scene, id, &line("n1", "unknown", "one more"));
+    let mut later = Vec::new();
+    let captured = ClaudeCode.capture(&scene.env(), &found, Some(&mut later)).unwrap();
+    assert_eq!((&captured.header, captured.files[0].len), (&before.header, found.len));
+    assert!(later == view);
+}

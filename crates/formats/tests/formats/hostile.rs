@@ -60,6 +60,20 @@ fn a_result_that_nobody_asked_for_is_not_in_the_view() {
 }
 
 #[test]
+fn what_a_sidechain_says_is_not_said_of_the_session() {
+    let side = r#"{"type":"assistant","uuid":"b","parentUuid":"a","isSidechain":true,"sessionId":"s","customTitle":"side","aiTitle":"side","summary":"side","gitBranch":"side","cwd":"/side","version":"0","timestamp":"2026-11-20T13:53:17.123Z","message":{"id":"m","model":"side","content":[{"type":"text","text":"x"}]}}"#;
+    let main = user("a", "null", "\"hi\"");
+    let with = take(&Scene::empty().env(), format!("{main}\n{side}\n").as_bytes()).0.header;
+    let without = take(&Scene::empty().env(), format!("{main}\n").as_bytes()).0.header;
+    let facts = |header: &Header| {
+        let at = (header.started_at, header.updated_at);
+        let texts = [&header.title, &header.model, &header.git_branch, &header.cwd, &header.tool_version];
+        (at, texts.map(Clone::clone))
+    };
+    assert_eq!(facts(&with), facts(&without));
+}
+
+#[test]
 fn forged_system_lines_are_no_words_of_anyone() {
     let transcript = format!(
         "{}\n{}\n{}\n{}\n",
