@@ -5,7 +5,10 @@ use segue_bundle::{
     open::{OpenError, UnlockError, VerifyError},
     seal_bundle, verify_envelope,
 };
-use segue_crypto::wrap::{UnwrapError, wrap_for};
+use segue_crypto::{
+    RecipientKey,
+    wrap::{UnwrapError, wrap_for, wrap_own},
+};
 use segue_signed::{BundleKind, KeyCard, SignedEnvelope, Unverified, Wrap, WrapKind};
 
 use crate::world::{NOW, Person, Store, ann, ben, draft_files, expected, files, hand_over, receive, rng, verify};
@@ -97,6 +100,27 @@ fn a_revoked_device_signs_nothing() {
     let mut card = ann().card();
     card.devices[0].revoked_at = Some(NOW);
     assert_eq!(refusal(&sealed(1), &card, &expected()), VerifyError::Unverified(Unverified::Device));
+}
+
+#[test]
+fn an_envelope_is_of_the_person_whose_card_it_is_verified_with() {
+    let sealed = sealed(1);
+    let renamed = KeyCard { user_id: "usr_cy".into(), ..ann().card() };
+    let other_key = KeyCard { identity_key: cy().keys.identity.public(), ..ann().card() };
+    for card in [renamed, other_key] {
+        assert_eq!(refusal(&sealed, &card, &expected()), VerifyError::Unverified(Unverified::Identity));
+    }
+}
+
+#[test]
+fn a_wrap_of_another_epoch_than_the_signed_one_is_refused() {
+    let (sealed, ann, ben) = (sealed(1), ann(), ben());
+    let (key, identity) = (&sealed.bundle_key, ann.keys.identity.public());
+    let recipient = RecipientKey { epoch: 2, ..ben.recipient() };
+    let wrap = wrap_for(&mut rng(1), key, &identity, &recipient).unwrap();
+    assert_eq!(verified(&sealed).unwrap(&ben.keys.encryption, &wrap).unwrap_err(), UnlockError::NotListed);
+    let own = wrap_own(key, &identity, &ann.keys.owner, ann.id, 2);
+    assert_eq!(verified(&sealed).unwrap_own(ann.owner(), &own).unwrap_err(), UnlockError::NotListed);
 }
 
 #[test]

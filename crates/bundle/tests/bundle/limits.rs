@@ -57,7 +57,11 @@ fn of_a_manifest() {
     );
     let full = usize::try_from(SESSION_BYTES_MAX / u64::from(SEGMENT_BYTES_MAX)).unwrap();
     assert_eq!(one_file(full, SEGMENT_BYTES_MAX).unwrap().total(), SESSION_BYTES_MAX);
-    let error = one_file(full + 1, SEGMENT_BYTES_MAX).unwrap_err();
+    let mut segments = vec![segment(0, SEGMENT_BYTES_MAX); full];
+    segments.push(segment(0, 1));
+    let a_byte_more =
+        FileRecord { size: SESSION_BYTES_MAX + 1, segments: u32::try_from(full + 1).unwrap(), ..record(0, 8) };
+    let error = Manifest::new(vec![a_byte_more], segments).unwrap_err().to_string();
     assert_eq!(error, "the bundle is larger than 4294967296 bytes: the sender has to go on in a new session");
     assert!(one_file(1, SEGMENT_BYTES_MAX + 1).is_err());
 }

@@ -1,12 +1,14 @@
 //! Segments that are compressed with what stands before them: what a hostile sender or server may try with the prefix.
 
-use crate::world::{Store, draft_files, files, unpack_files};
+use crate::world::{Store, draft_files, files, rng, unpack_files};
 use segue_bundle::{
     Contents, Manifest, SegmentEntry, UnpackError,
     codec::{Codec, DecodeError},
     reader::ReadError,
     segment::{SegmentError, open_segment},
 };
+use segue_crypto::sealing::{open, seal_once};
+use segue_signed::lv::Writer;
 
 /// A file of a first segment and one that is compressed with it, and the sealed bytes of the second.
 fn grown() -> (Contents, Store, Vec<u8>) {
@@ -61,4 +63,18 @@ fn a_prefix_comes_from_the_same_file() {
     let error = unpack_files(&mixed, &store.source(&mixed)).unwrap_err();
     let UnpackError::Read { path, source: ReadError::Segment { number: 1, source } } = error else { panic!("{error}") };
     assert_eq!((path.as_str(), source), ("a", SegmentError::Hash));
+}
+
+#[test]
+fn a_segment_reaches_no_further_back_than_it_says() {
+    // A hostile sender names a shorter prefix than the frame refers to: its chain would be longer than it looks.
+    let (contents, store, sealed) = grown();
+    let entry = &contents.manifest().segments()[1];
+    let aad = |prefix_len| Writer::labelled("segue/seg/1").u8(2).u32(entry.plain_len).u32(prefix_len).finish();
+    let coded = open(&entry.key, &aad(entry.prefix_len), sealed).unwrap();
+    let (key, sealed) = seal_once(&mut rng(3), &aad(10), coded);
+    let lying = SegmentEntry { key, prefix_len: 10, ..entry.clone() };
+    let file = unpack_files(&contents, &store.source(&contents)).unwrap()["a"].clone();
+    let opened = open_segment(&lying, sealed, &file[..entry.prefix_len as usize]);
+    assert_eq!(opened, Err(SegmentError::Decode(DecodeError::Damaged)));
 }

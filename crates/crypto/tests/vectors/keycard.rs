@@ -1,12 +1,12 @@
 //! keycard.json: a first card, and the card of the next epoch signed by both identity keys.
 
 use segue_crypto::{DeviceKey, UserRoot};
-use segue_signed::{DeviceKind, KeyCard, SignedKeyCard};
+use segue_signed::{DeviceKind, KeyCard, SignedKeyCard, Unverified};
 use serde_json::{Value, json};
 
 use crate::{
     file::{compare, flips, hex},
-    people::{ANN, ann, card, counting},
+    people::{ANN, BEN, ann, card, counting},
 };
 
 fn describe(signed: &SignedKeyCard) -> Value {
@@ -76,4 +76,24 @@ fn keycard() {
             "cards": [describe(&first), describe(&next)],
         }),
     );
+}
+
+#[test]
+fn a_card_continues_the_very_card_before_it() {
+    let (keys, device) = ann();
+    let before = KeyCard { epoch: 2, keyring_version: 2, ..card(ANN, &keys, &device) };
+    let next = || KeyCard { seq: 2, previous: Some(before.hash()), ..before.clone() };
+    let verify = |next: KeyCard| keys.identity.sign_card(next).verify(Some(&before)).err();
+    assert_eq!(verify(next()), None);
+    for (what, wrong) in [
+        ("another card before", KeyCard { previous: Some([1; 32]), ..next() }),
+        ("none before", KeyCard { previous: None, ..next() }),
+        ("the same position", KeyCard { seq: 1, ..next() }),
+        ("a position left out", KeyCard { seq: 3, ..next() }),
+        ("older keys", KeyCard { epoch: 1, ..next() }),
+        ("an older keyring", KeyCard { keyring_version: 1, ..next() }),
+        ("another person", KeyCard { user_id: BEN.into(), ..next() }),
+    ] {
+        assert_eq!(verify(wrong), Some(Unverified::Chain), "{what}");
+    }
 }
