@@ -5,6 +5,8 @@ mod demo;
 #[cfg(target_os = "linux")]
 mod faults;
 mod handoff;
+#[cfg(target_os = "linux")]
+mod large;
 mod model_stub;
 mod nothing_readable;
 mod real_tool;
