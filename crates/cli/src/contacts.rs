@@ -143,4 +143,39 @@ mod tests {
             assert!(continues(&known, &next, "a@x").is_err(), "{next:?}");
         }
     }
+
+    /// A card of `user` under the identity of `seed`.
+    fn card(user: &str, seed: u8) -> SignedKeyCard {
+        let keys = segue_crypto::UserRoot::from_bytes([seed; 32]).epoch(1);
+        keys.identity.sign_card(KeyCard {
+            user_id: user.into(),
+            seq: 1,
+            previous: None,
+            identity_key: keys.identity.public(),
+            encryption_key: keys.encryption.public(),
+            epoch: 1,
+            devices: Vec::new(),
+            keyring_version: 0,
+            keyring_hash: None,
+            created_at: 0,
+        })
+    }
+
+    #[test]
+    fn who_is_known_is_compared_by_address_and_by_account() {
+        let root = tempfile::tempdir().unwrap();
+        let home = Home::at(root.path());
+        let contacts = [("ann@x".to_owned(), Pin::of(&card("usr_ann", 1).card))].into();
+        home::write_json(&home.path(FILE), &Book { v: 1, contacts }).unwrap();
+        let refused = |email: &str, user: &str, seed| check(&home, email, &card(user, seed)).is_err();
+        assert!(
+            !refused("Ann@x", "usr_ann", 1) && !refused("ann@new", "usr_ann", 1) && !refused("ben@x", "usr_ben", 2)
+        );
+        assert!(refused("Ann@x", "usr_ann", 2), "another identity key");
+        assert!(refused("ann@x", "usr_ben", 2), "another account");
+        assert!(refused("ann@new", "usr_ann", 2), "another identity key under another address");
+        let mut forged = card("usr_ben", 2);
+        forged.signature[0] ^= 1;
+        assert!(check(&home, "ben@x", &forged).is_err());
+    }
 }
