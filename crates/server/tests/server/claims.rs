@@ -4,8 +4,11 @@ use std::{collections::HashMap, sync::atomic::Ordering};
 
 use futures::future::join_all;
 use segue_api::handoffs::{Claimed, Handoff};
-use segue_domain::{HandoffId, Timestamp};
-use segue_server::store::reservations::{self, Reservation};
+use segue_domain::{HandoffId, Timestamp, handoff::Event};
+use segue_server::store::{
+    handoffs,
+    reservations::{self, Reservation},
+};
 use segue_signed::SignedEnvelope;
 
 use crate::harness::{
@@ -75,6 +78,18 @@ on_both! {
         assert_eq!(server.count("SELECT COUNT(*) FROM handoffs WHERE version <> 2").await, 0, "one change each");
         assert_eq!(server.disk.reads.load(Ordering::SeqCst), 0, "a claim reads no pack");
         assert!(wins.len() > 1, "always the same winner: the requests did not race");
+    }
+
+    async fn a_state_replaces_only_the_one_that_was_read(server: TestServer) {
+        let (ann, ben) = server.ann_and_ben().await;
+        let (snapshot, _) = ann.push_new(&TestPack::new(2_000)).await;
+        let (_, handoff) = ann.hand(&snapshot, &ben).await;
+        let mut tx = server.app.db.begin().await.unwrap();
+        let id = handoff.handoff_id.parse().unwrap();
+        let read = handoffs::load(&mut tx, ben.user_id.parse().unwrap(), id).await.unwrap().unwrap();
+        let (after, _) = read.handoff.apply(&Event::View, BEGIN).unwrap();
+        assert!(handoffs::save(&mut tx, &read, &after).await.unwrap());
+        assert!(!handoffs::save(&mut tx, &read, &after).await.unwrap(), "it has changed since");
     }
 
     async fn a_wrong_proof_changes_nothing(server: TestServer) {

@@ -195,6 +195,14 @@ on_both! {
         assert_eq!(snapshot.envelope.packs.len(), 1);
     }
 
+    async fn a_revoked_device_is_out_at_once(server: TestServer) {
+        let ann = server.owner().await;
+        assert_eq!(ann.get("/api/v1/account").await.status, 200);
+        server.damage("UPDATE devices SET revoked_at = 1").await;
+        assert_eq!(ann.get("/api/v1/account").await.status, 401);
+        assert_eq!(ann.upload(&TestPack::new(2_000)).await.status, 401);
+    }
+
     async fn without_a_token_every_id_gets_the_same_401(server: TestServer) {
         let (ann, ben) = server.ann_and_ben().await;
         let (snapshot, _) = ann.push_new(&TestPack::new(2_000)).await;

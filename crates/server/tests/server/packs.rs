@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use data_encoding::HEXLOWER;
 use reqwest::Method;
 use segue_api::bundles::Pack;
-use segue_server::{store, sweep};
+use segue_server::{packs::Step, store, sweep};
 
 use crate::harness::{
     HOUR_MS, TestServer,
@@ -90,15 +90,20 @@ on_both! {
         ann.upload(&unlisted).await;
         sweep::once(&server.app).await.unwrap();
         assert_eq!(server.count("SELECT COUNT(*) FROM packs WHERE state = 'live'").await, 2);
-        server.clock.advance(24 * HOUR_MS + 1);
+        server.clock.advance(24 * HOUR_MS);
+        sweep::once(&server.app).await.unwrap();
+        assert_eq!(server.count("SELECT COUNT(*) FROM packs WHERE state = 'live'").await, 2);
+        server.clock.advance(1);
         sweep::once(&server.app).await.unwrap();
         // Marked: nothing can list it any more, nor can it be uploaded again under its id; its bytes are still there.
         let draft = Draft::snapshot(&ann, &segue_domain::SessionId::from_bytes(draw()).to_string(), &[&unlisted]);
         let answer = ann.post("/api/v1/bundles", &draft.body(&draft.sign(&ann))).await;
         assert_eq!(answer.refused(), (409, "pack_unusable".to_owned()));
         assert_eq!(ann.upload(&unlisted).await.refused(), (409, "conflict".to_owned()));
+        server.clock.advance(HOUR_MS);
+        sweep::once(&server.app).await.unwrap();
         assert_eq!(server.files(), 2);
-        server.clock.advance(HOUR_MS + 1);
+        server.clock.advance(1);
         sweep::once(&server.app).await.unwrap();
         assert_eq!((server.files(), server.count(KEPT).await), (1, 1));
         assert_eq!(ann.delete(&format!("/api/v1/sessions/{}", session.session_id)).await.status, 204);
@@ -113,6 +118,13 @@ on_both! {
         assert_eq!(account.storage_used, 0);
         assert_eq!(ann.upload(&unlisted).await.refused(), (409, "conflict".to_owned()));
         assert_eq!(server.files(), 0);
+    }
+
+    async fn an_upload_gets_its_lasting_name_after_it_is_durable(server: TestServer) {
+        let ann = server.owner().await;
+        server.disk.fail_at(Step::Sync);
+        assert_eq!(ann.upload(&TestPack::new(2_000)).await.refused(), (500, "internal".to_owned()));
+        assert_eq!(server.files(), 0, "what may be lost has no name yet");
     }
 
     async fn a_full_plan_takes_no_more(server: TestServer) {
