@@ -117,6 +117,33 @@ fn a_push_whose_answer_was_lost_is_taken_up_again() -> Result<()> {
     Ok(())
 }
 
+/// As when a machine stopped between two files of a push: what is left of another state says nothing about this one.
+#[test]
+fn a_manifest_of_another_state_is_not_trusted() -> Result<()> {
+    let root = TempDir::new()?;
+    let story = begin(&root)?;
+    let session = id(&story.ann.json(&["push", SESSION])?, "session_id")?;
+    let (folder, path) = (story.ann.segue_home().join("sessions").join(&session), transcript(&story.ann.home()));
+    let left = ["manifest.bin", "envelope.bin"].map(|name| folder.join(name));
+    let before = [fs::read(&left[0])?, fs::read(&left[1])?];
+    // Another text of the same length, in a file of its own.
+    let (text, aside) = (fs::read_to_string(&path)?, root.path().join("other.jsonl"));
+    let other = text.replacen("\"version\":\"2.1.197\"", "\"version\":\"2.1.198\"", 1);
+    assert_ne!(other, text);
+    fs::write(&aside, other)?;
+    fs::rename(&aside, &path)?;
+    story.ann.json(&["push", SESSION])?;
+    for (path, bytes) in left.iter().zip(before) {
+        fs::write(path, bytes)?;
+    }
+    fs::OpenOptions::new().append(true).open(&path)?.write_all(TITLE)?;
+    story.ann.json(&["push", SESSION])?;
+    // With nothing to go on from, all is read: it is what the server has.
+    fs::remove_file(folder.join("capture.json"))?;
+    assert_eq!(story.ann.json(&["push", SESSION])?["unchanged"], true);
+    Ok(())
+}
+
 #[test]
 fn an_existing_session_is_never_overwritten() -> Result<()> {
     let root = TempDir::new()?;

@@ -87,6 +87,20 @@ fn a_claim_that_names_another_session_here_changes_nothing() -> Result<()> {
 }
 
 #[test]
+fn another_recipient_than_was_asked_for_gets_nothing() -> Result<()> {
+    let root = TempDir::new()?;
+    let (story, cy, lie) = begin(&root)?;
+    lie.tell("\"email\":\"", "dee@example.com");
+    let refused = cy.run(&["handoff", SESSION, "--to", BEN])?;
+    assert_eq!(refused.code, 9, "{}{}", refused.stdout, refused.stderr);
+    assert!(refused.stderr.contains("dee@example.com as the recipient"), "{}", refused.stderr);
+    lie.stop();
+    assert!(!story.ben.run(&["handoffs", "inbox"])?.stdout.contains("cy@example.com"));
+    assert!(!fs::exists(cy.segue_home().join("contacts.json"))?, "nobody is remembered");
+    Ok(())
+}
+
+#[test]
 fn somebody_elses_key_is_refused_and_not_remembered() -> Result<()> {
     let root = TempDir::new()?;
     let (story, cy, lie) = begin(&root)?;
