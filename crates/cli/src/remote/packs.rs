@@ -166,3 +166,38 @@ fn may_pass(error: &CliError) -> bool {
 pub fn same_bytes(stored: &Pack, entry: &PackEntry) -> bool {
     stored.sha256 == HEXLOWER.encode(&entry.sha256)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpListener,
+        thread,
+    };
+
+    use super::*;
+
+    #[test]
+    fn more_bytes_than_were_signed_for_are_not_taken() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let server = thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let (mut asked, mut byte) = (Vec::new(), [0]);
+            while !asked.ends_with(b"\r\n\r\n") {
+                client.read_exact(&mut byte).unwrap();
+                asked.extend(byte);
+            }
+            client.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n12345").unwrap();
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pack");
+        let spool = Spool::new(path.clone());
+        let entry = PackEntry { id: [1; 16], sha256: [0; 32], len: 4 };
+        let (remote, bundle) = (Remote::anonymous(&url).unwrap(), BundleId::from_bytes([2; 16]));
+        let refused = remote.get_pack(bundle, &entry, spool.writer().unwrap(), |_| ()).unwrap_err();
+        assert_eq!(refused.exit, Exit::Verification);
+        assert!(spool.is_broken() && std::fs::metadata(path).unwrap().len() <= entry.len);
+        server.join().unwrap();
+    }
+}
