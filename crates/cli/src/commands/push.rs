@@ -1,9 +1,9 @@
 //! `segue push`: seals a session and stores it on the server, for oneself.
 
-use std::fs::File;
+use std::fs::{self, File};
 
 use segue_domain::SessionId;
-use segue_formats::{Found, Header};
+use segue_formats::{Env, Found, Header};
 use serde_json::json;
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     capture::{Capture, Capturing},
     environment::{self, random},
     error::{CliError, Result},
-    library::{Native, Record},
+    library::{Library, Native, Record},
     output::Output,
     resolve::{Chosen, resolve, with_record},
     untrusted::Untrusted,
@@ -86,49 +86,67 @@ pub(super) fn prepare(
         None => SessionId::from_bytes(random()?),
     };
     locks.push(library.lock(id)?);
-    // Read again behind the lock: another command may have pushed meanwhile.
+    // Looked at again behind the locks: another command may have pushed more meanwhile.
     let record = library.find(id)?.or(record);
-    let (id, record, old) = match (record, &found) {
-        (Some(old), Some(_)) if as_new => (SessionId::from_bytes(random()?), None, Some(old)),
+    let found = found.map(as_long_as_it_is_now);
+    let record = match (record, &found) {
+        (Some(old), Some(found)) if as_new => Some(renew(library, old, found)?),
         (Some(_), None) if as_new => {
             return Err(CliError::usage("only a session that its tool has here can become a new one")
                 .hint("Continue it first: segue resume SESSION --print"));
         }
-        (record, _) => (id, record, None),
+        (None, Some(found)) => Some(first_record(id, found, None)),
+        (record, _) => record,
     };
-    let capturing = match (&found, &record) {
-        (Some(found), record) => {
-            let head =
-                record.as_ref().and_then(|record| record.head.as_ref()).filter(|_| reading == Reading::WhatIsNew);
-            let known = head.and_then(|head| library.progress(id, head));
-            Capturing::start(&tools, found, known.as_ref())?
-        }
-        (None, Some(record)) if record.claimed.is_some() => {
-            let card = previous(library, id).map(|(_, envelope)| envelope.envelope.header.card);
-            Capture::from_content(library, record, card.as_ref())?.into()
-        }
-        _ => return Err(CliError::not_found("the tool no longer has this session").hint("See segue list.")),
-    };
-    let record = match (record, found) {
-        (Some(record), _) => record,
-        (None, Some(found)) => {
-            let record = first_record(id, found, old.as_ref());
-            // The old one stays known, to be deleted or pulled; what the tool has is no longer its.
-            old.map_or(Ok(()), |old| library.save(&Record { native: None, ..old }))?;
-            record
-        }
-        (None, None) => return Err(CliError::not_found("there is no such session").hint("See segue list.")),
-    };
+    let record = record.ok_or_else(|| CliError::not_found("there is no such session").hint("See segue list."))?;
+    let capturing = begin(uploader, &tools, &record, found.as_ref(), reading)?;
     Ok(Prepared { record, capturing, _locks: locks })
 }
 
+fn as_long_as_it_is_now(found: Found) -> Found {
+    let len = fs::metadata(&found.path).map_or(found.len, |metadata| metadata.len());
+    Found { len, ..found }
+}
+
+/// Makes what the tool has another session. The old one stays known, to be deleted or pulled.
+fn renew(library: &Library, old: Record, found: &Found) -> Result<Record> {
+    let new = first_record(SessionId::from_bytes(random()?), found, Some(&old));
+    library.save(&Record { native: None, ..old })?;
+    Ok(new)
+}
+
+fn begin(
+    uploader: &Uploader<'_>,
+    tools: &Env,
+    record: &Record,
+    found: Option<&Found>,
+    reading: Reading,
+) -> Result<Capturing> {
+    let (library, id) = (&uploader.library, record.session_id()?);
+    match found {
+        Some(found) => {
+            let head = record.head.as_ref().filter(|_| reading == Reading::WhatIsNew);
+            Capturing::start(tools, found, head.and_then(|head| library.progress(id, head)).as_ref())
+        }
+        None if record.claimed.is_some() => {
+            let card = previous(library, id).map(|(_, envelope)| envelope.envelope.header.card);
+            Ok(Capture::from_content(library, record, card.as_ref())?.into())
+        }
+        None => Err(CliError::not_found("the tool no longer has this session").hint("See segue list.")),
+    }
+}
+
 /// What is known of a session before it is read.
-fn first_record(id: SessionId, found: Found, like: Option<&Record>) -> Record {
+fn first_record(id: SessionId, found: &Found, like: Option<&Record>) -> Record {
     Record {
         v: 1,
         session_id: id.to_string(),
-        header: Header::of(&found),
-        native: Some(Native { id: found.native_id, cwd: found.cwd.unwrap_or_default(), path: found.path }),
+        header: Header::of(found),
+        native: Some(Native {
+            id: found.native_id.clone(),
+            cwd: found.cwd.clone().unwrap_or_default(),
+            path: found.path.clone(),
+        }),
         head: None,
         private: like.is_some_and(|like| like.private),
         no_prefix: like.is_some_and(|like| like.no_prefix),
