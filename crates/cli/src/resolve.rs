@@ -31,6 +31,9 @@ pub fn resolve(library: &Library, tools: &Env, text: Option<&str>) -> Result<Cho
     let records = library.records()?;
     let Some(text) = text else { return newest_here(&records, tools) };
     if let Some(record) = pick(&records, text)? {
+        if !names(record).any(|name| name == text) {
+            only(tools, record, text)?;
+        }
         let found = match &record.native {
             Some(native) => segue_formats::format_for(record.header.tool)
                 .find(tools, &native.id)
@@ -45,6 +48,20 @@ pub fn resolve(library: &Library, tools: &Env, text: Option<&str>) -> Result<Cho
             .hint("See segue list. A handoff that was not claimed yet: segue pull-handoff hnd_…")
     })?;
     Ok(with_record(&records, found))
+}
+
+/// A beginning must not also be that of a session which was never pushed.
+fn only(tools: &Env, record: &Record, text: &str) -> Result<()> {
+    let known = record.native.as_ref().map(|native| native.id.as_str());
+    for format in segue_formats::ALL {
+        let similar = format.find_beginning(tools, text).map_err(|error| cannot_look(&error))?;
+        if let Some(other) = similar.iter().find(|found| Some(found.native_id.as_str()) != known) {
+            let message = format!("{} means several sessions", Untrusted(text));
+            let ids = format!("{}, {}", record.session_id, Untrusted(&other.native_id));
+            return Err(CliError::new(Exit::Usage, "ambiguous", message).hint(format!("Say which one: {ids}")));
+        }
+    }
+    Ok(())
 }
 
 /// Finds a session that Segue knows of.

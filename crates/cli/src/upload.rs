@@ -22,6 +22,9 @@ use crate::{
     remote::Remote,
 };
 
+/// How often a push is tried: a server that was restored from a backup may know neither the packs nor the state.
+const TRIES_MAX: u32 = 3;
+
 /// Everything a push needs beside the session.
 pub struct Uploader<'a> {
     /// The client's folder.
@@ -78,14 +81,18 @@ impl<'a> Uploader<'a> {
     /// # Errors
     /// Conflict (exit 5) when another device pushed this session meanwhile.
     pub fn push(&self, record: &mut Record, session: &mut Capturing) -> Result<Pushed> {
-        let pushed = match self.try_push(record, session, true) {
-            // The server no longer has a pack of the last push: send everything.
-            Err(error) if error.code == "pack_unusable" => self.try_push(record, session, false),
-            // The answer to the last push was lost, or the session was deleted meanwhile.
-            Err(error) if error.code == "diverged" && self.find_head(record)? => self.try_push(record, session, false),
-            answer => answer,
+        let mut pushed = self.try_push(record, session, true);
+        for _ in 1..TRIES_MAX {
+            match &pushed {
+                // The server no longer has a pack of the last push: everything is sent.
+                Err(error) if error.code == "pack_unusable" => {}
+                // The answer to the last push was lost, the session was deleted, or the server is as it was before a push.
+                Err(error) if error.code == "diverged" && self.find_head(record)? => {}
+                _ => break,
+            }
+            pushed = self.try_push(record, session, false);
         }
-        .map_err(|error| way_out(record, error))?;
+        let pushed = pushed.map_err(|error| way_out(record, error))?;
         session.wait()?.warnings.iter().for_each(|warning| self.output.warn(warning));
         Ok(pushed)
     }

@@ -1,9 +1,11 @@
 //! A session that two machines went on with: what is here becomes one of its own, and the other one stays.
 
+use std::fs;
+
 use anyhow::Result;
 use segue_e2e::{
-    person::fixture,
-    story::{Story, id},
+    person::{claude_project, fixture},
+    story::{BEN, Story, id},
 };
 use tempfile::TempDir;
 
@@ -33,5 +35,35 @@ fn what_is_here_becomes_a_session_of_its_own() -> Result<()> {
 
     let nowhere = ann.run(&["push", &old, "--as-new"])?;
     assert_eq!(nowhere.code, 4, "{}", nowhere.stderr);
+    Ok(())
+}
+
+#[test]
+fn a_beginning_that_another_session_has_too_is_not_taken_for_the_pushed_one() -> Result<()> {
+    let root = TempDir::new()?;
+    let story = Story::begin(root.path())?;
+    let ann = &story.ann;
+    ann.record(&fixture("claude-code", "2.1.197"))?;
+    ann.json(&["push", SESSION])?;
+    assert_eq!(ann.json(&["push", &SESSION[..8]])?["unchanged"], true);
+    let project = claude_project(&ann.home(), &ann.work());
+    fs::create_dir_all(&project)?;
+    let other = format!("{}-0000-4000-8000-000000000000", &SESSION[..8]);
+    let line = r#"{"type":"user","uuid":"1","message":{"role":"user","content":"hi"}}"#;
+    fs::write(project.join(format!("{other}.jsonl")), format!("{line}\n"))?;
+    let ran = ann.run(&["handoff", &SESSION[..8], "--to", BEN])?;
+    assert!(ran.code == 2 && ran.stderr.contains(&other), "{}", ran.stderr);
+    Ok(())
+}
+
+#[test]
+fn a_session_that_was_pushed_as_private_takes_no_message() -> Result<()> {
+    let root = TempDir::new()?;
+    let story = Story::begin(root.path())?;
+    story.ann.record(&fixture("claude-code", "2.1.197"))?;
+    story.ann.json(&["push", SESSION, "--private"])?;
+    let ran = story.ann.run(&["handoff", SESSION, "--to", BEN, "--message", "hello"])?;
+    assert!(ran.code == 2 && ran.stderr.contains("private"), "{}", ran.stderr);
+    story.ann.json(&["handoff", SESSION, "--to", BEN])?;
     Ok(())
 }

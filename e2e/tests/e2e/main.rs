@@ -11,6 +11,8 @@ mod model_stub;
 mod nothing_readable;
 mod real_tool;
 mod recorder;
+#[cfg(target_os = "linux")]
+mod restored;
 mod script;
 mod tampering;
 mod tls;

@@ -34,6 +34,10 @@ pub(super) fn run(options: &args::Handoff, output: &Output) -> Result<()> {
     let uploader = Uploader::open(output)?;
     let mut session = prepare(&uploader, options.session.as_deref(), Reading::All, false)?;
     session.record.private |= options.private;
+    if session.record.private && !options.message.is_empty() {
+        return Err(CliError::usage("this session is private, and the server could read a message")
+            .hint("Leave the message out, or say it in the session itself."));
+    }
     session.record.no_prefix |= options.no_prefix;
     let pushed = uploader.push(&mut session.record, &mut session.capturing)?;
     let (record, capture) = (&session.record, session.capturing.wait()?);

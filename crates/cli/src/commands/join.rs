@@ -21,7 +21,7 @@ use crate::{
     home::Home,
     link::JoinLink,
     output::Output,
-    remote::Remote,
+    remote::{Remote, is_loopback},
     untrusted::Untrusted,
 };
 
@@ -40,6 +40,9 @@ pub(super) fn run(options: &args::Join, output: &Output) -> Result<()> {
         (Err(_), Some(account)) => return Err(already_joined(account)),
         (link, _) => link?,
     };
+    if link.server.scheme() == "http" && !is_loopback(&link.server) {
+        output.warn("Warning: this server is reached without TLS: anyone on the way can use your access and read your messages.");
+    }
     let invite_hash = HEXLOWER.encode(&sha256(&*link.token));
     let remote = Remote::anonymous(&link.server)?;
     let mut pending = match (PendingJoin::find(&home, &invite_hash)?, &joined) {

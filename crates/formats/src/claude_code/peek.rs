@@ -20,6 +20,8 @@ use crate::{Found, Tool};
 const START: u64 = 16 * 1024;
 /// How much of its end: titles are repeated there.
 const END: u64 = 64 * 1024;
+/// How much of its start is read where neither says the directory: a session may begin with an image and end with another.
+const MORE: u64 = 16 * 1024 * 1024;
 
 /// Looks at files, one after the other, with one buffer.
 #[derive(Default)]
@@ -36,7 +38,10 @@ impl Peek {
         let (cwd, title) = match first_directory(&self.bytes, folder) {
             Some(cwd) => (Some(cwd), last_title(&self.bytes)),
             // Damaged, moved, or with a first line that is longer than what was read.
-            None => self.scan(folder, *len).ok()??,
+            None => match self.scan(folder, *len).ok()?? {
+                (None, title) if *len > START + END => (self.directory(path, folder), title),
+                known => known,
+            },
         };
         Some(Found {
             tool: Tool::ClaudeCode,
@@ -76,6 +81,14 @@ impl Peek {
         }
         self.bytes.truncate(filled);
         Ok(())
+    }
+
+    /// The directory, from the file's start alone and as far as it is read at all.
+    fn directory(&mut self, path: &Path, folder: &str) -> Option<String> {
+        self.bytes.clear();
+        self.append(&File::open(path).ok()?, 0, MORE).ok()?;
+        let home = first_directory(&self.bytes, folder);
+        home.or_else(|| scan(BufReader::new(&self.bytes[..]), folder).ok()?.facts.cwd().map(str::to_owned))
     }
 
     /// The directory and the title as a capture would find them in these bytes.
@@ -170,6 +183,24 @@ mod tests {
             short > 5 && titled > 0,
             "{short} of the recorded sessions need no whole reading, {titled} have a title"
         );
+    }
+
+    #[test]
+    fn a_session_between_two_images_is_somewhere() {
+        let line = |image: usize| {
+            let text = "i".repeat(image);
+            format!(r#"{{"message":{{"content":"{text}"}},"type":"user","uuid":"{image}","cwd":"/home/ann/work"}}"#)
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let project = folder.path().join("-home-ann-work");
+        fs::create_dir(&project).unwrap();
+        let path = project.join("11111111-2222-4333-8444-555555555555.jsonl");
+        for (first, last) in [(20_000, 90_000), (3_000_000, 90_000), (90_000, 10)] {
+            fs::write(&path, format!("{}\n{}\n", line(first), line(last))).unwrap();
+            let len = fs::metadata(&path).unwrap().len();
+            let found = Peek::default().look(&(path.clone(), 0, len)).unwrap();
+            assert_eq!(found.cwd, Some("/home/ann/work".into()), "{first} and {last}");
+        }
     }
 
     #[test]
