@@ -57,6 +57,10 @@ impl Capture {
     }
 
     fn of(captured: Captured, known: Option<&Progress>, git_remote: Option<String>) -> Result<Self> {
+        if captured.header.counts.lines == 0 {
+            return Err(CliError::new(Exit::Error, "capture", "the session holds no record that its tool could read")
+                .hint("Look at it with its tool first."));
+        }
         let progress = Progress::of(&captured);
         let mut warnings: Vec<String> = captured.skipped.iter().map(left_out).collect();
         if captured.torn.total > 0 {

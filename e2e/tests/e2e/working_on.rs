@@ -4,7 +4,7 @@ use std::{fs, io::Write as _, path::PathBuf, thread};
 
 use anyhow::Result;
 use segue_e2e::{
-    person::{Person, fixture},
+    person::{Person, claude_project, fixture},
     story::{BEN, Story, id, invite},
 };
 use tempfile::TempDir;
@@ -51,6 +51,19 @@ fn a_resumed_session_is_the_newest_one_where_it_was_resumed() -> Result<()> {
     assert_eq!(listed["sessions"][0]["session_id"], session.as_str(), "{listed}");
     let handed = story.ben.json(&["handoff", "--to", BEN])?;
     assert_eq!((&handed["session_id"], &handed["title"]), (&session.as_str().into(), &"bens own work".into()));
+    Ok(())
+}
+
+/// Nobody could resume it, and claiming it would spend the handoff.
+#[test]
+fn what_no_tool_could_read_is_not_handed_over() -> Result<()> {
+    let root = TempDir::new()?;
+    let story = Story::begin(root.path())?;
+    let project = claude_project(&story.ann.home(), &story.ann.work());
+    fs::create_dir_all(&project)?;
+    fs::write(project.join(format!("{SESSION}.jsonl")), vec![0x9f; 300_000])?;
+    let ran = story.ann.run(&["handoff", SESSION, "--to", BEN])?;
+    assert!(ran.code == 1 && ran.stderr.contains("no record"), "{}", ran.stderr);
     Ok(())
 }
 
