@@ -63,8 +63,8 @@ fn a_transcript_over_four_gib_names_the_limit() {
 #[ignore = "long: reads four GiB"]
 fn a_transcript_of_four_gib_is_taken() {
     let scene = sender(prompt("a").as_bytes());
-    let found = ClaudeCode.find(&scene.env(), ID).unwrap().unwrap();
     sparse(&scene.project("-x").join(format!("{ID}.jsonl")), MAX_TRANSCRIPT);
+    let found = ClaudeCode.find(&scene.env(), ID).unwrap().unwrap();
     let captured = ClaudeCode.capture(&scene.env(), &found, Some(&mut Vec::new())).unwrap();
     assert_eq!((captured.torn.kept, captured.torn.quarantined[0].reason), (1, Damage::TooLong));
 }
