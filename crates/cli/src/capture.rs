@@ -8,7 +8,7 @@ use std::{fs, io, path::Path, thread};
 
 use segue_bundle::SourceFile;
 use segue_domain::limits::BUNDLE_FILES_MAX;
-use segue_formats::{CaptureError, Captured, CapturedFile, Env, Found, Header, SkipReason, Skipped, Tool};
+use segue_formats::{Captured, CapturedFile, Env, Found, Header, SkipReason, Skipped, Tool};
 use segue_signed::{Card, card::CARD_TEXT_MAX};
 
 use self::files::LocalFile;
@@ -43,7 +43,7 @@ impl Capture {
         thread::scope(|scope| {
             let remote = scope.spawn(|| found.cwd.as_deref().and_then(repository::remote));
             let captured =
-                segue_formats::format_for(found.tool).capture(tools, found, None).map_err(|error| unread(&error))?;
+                segue_formats::format_for(found.tool).capture(tools, found, None).map_err(CliError::session)?;
             Self::of(captured, None, remote.join().expect("asking git does not panic"))
         })
     }
@@ -51,7 +51,7 @@ impl Capture {
     /// Captures what was appended since the last push (SPEC F1). `None` when the session did more than grow.
     fn from_growth(tools: &Env, found: &Found, known: &Progress) -> Result<Option<Self>> {
         let format = segue_formats::format_for(found.tool);
-        let captured = format.capture_more(tools, found, &known.checkpoint, None).map_err(|error| unread(&error))?;
+        let captured = format.capture_more(tools, found, &known.checkpoint, None).map_err(CliError::session)?;
         let remote = || found.cwd.as_deref().and_then(repository::remote);
         captured.map(|captured| Self::of(captured, Some(known), remote())).transpose()
     }
@@ -158,10 +158,6 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<LocalFile>) -> Result<()>
         }
     }
     Ok(())
-}
-
-fn unread(error: &CaptureError) -> CliError {
-    CliError::new(Exit::Error, "capture", format!("the session cannot be read: {error}"))
 }
 
 /// Says which file is not part of a session, and why.

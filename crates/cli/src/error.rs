@@ -69,6 +69,11 @@ impl CliError {
         Self::new(Exit::Verification, "verification_failed", message)
     }
 
+    /// A session in its tool, or as it was pulled, cannot be read.
+    pub fn session(error: impl fmt::Display) -> Self {
+        Self::new(Exit::Error, "capture", format!("the session cannot be read: {error}"))
+    }
+
     /// A file of our own cannot be read or written.
     pub fn file(what: impl fmt::Display, path: &std::path::Path, error: &io::Error) -> Self {
         Self::new(Exit::Error, "file", format!("cannot {what} {}: {error}", path.display()))

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::list::day;
 use crate::{
     args, environment,
-    error::{CliError, Exit, Result},
+    error::{CliError, Result},
     home::Home,
     library::Library,
     output::Output,
@@ -79,29 +79,24 @@ fn load(library: &Library, chosen: Chosen, count: usize) -> Result<Shown> {
     if let Some(found) = chosen.found {
         let format = segue_formats::format_for(found.tool);
         let mut view = view_file()?;
-        let captured =
-            format.capture(&environment::tools()?, &found, Some(&mut view)).map_err(|error| unread(&error))?;
+        let captured = format.capture(&environment::tools()?, &found, Some(&mut view)).map_err(CliError::session)?;
         let summary = serde_json::from_str(&captured.summary.to_json_bounded()).ok();
         return Ok(Shown { header: captured.header, summary, messages: last(view, count)? });
     }
     let record = chosen.record.ok_or_else(|| CliError::not_found("there is no such session"))?;
     let native = library.content(record.session_id()?).join("native");
     let mut view = view_file()?;
-    segue_formats::format_for(record.header.tool).view(&native, &mut view).map_err(|error| unread(&error))?;
+    segue_formats::format_for(record.header.tool).view(&native, &mut view).map_err(CliError::session)?;
     Ok(Shown { header: record.header, summary: record.summary, messages: last(view, count)? })
 }
 
-fn unread(error: &dyn std::fmt::Display) -> CliError {
-    CliError::new(Exit::Error, "capture", format!("the session cannot be read: {error}"))
-}
-
 fn view_file() -> Result<BufWriter<File>> {
-    tempfile::tempfile().map(BufWriter::new).map_err(|error| unread(&error))
+    tempfile::tempfile().map(BufWriter::new).map_err(CliError::session)
 }
 
 /// The last `count` messages of a view that was written.
 fn last(mut view: BufWriter<File>, count: usize) -> Result<VecDeque<Message>> {
-    view.rewind().map_err(|error| unread(&error))?;
+    view.rewind().map_err(CliError::session)?;
     let mut messages = VecDeque::new();
     for message in ViewReader::new(BufReader::new(view.get_ref())) {
         messages.push_back(message.map_err(|error| CliError::verification(error.to_string()))?);

@@ -54,10 +54,7 @@ impl Installer<'_> {
     fn continue_elsewhere(&self, record: Option<Record>, found: &Found, project: Option<&Path>) -> Result<Installed> {
         let _lock = self.library.lock_native(found)?;
         let staged = self.home.temporary()?;
-        let captured = self
-            .format
-            .capture(self.tools, found, None)
-            .map_err(|error| CliError::new(Exit::Error, "capture", format!("the session cannot be read: {error}")))?;
+        let captured = self.format.capture(self.tools, found, None).map_err(CliError::session)?;
         for file in &captured.files {
             stage(file, staged.path())?;
         }
