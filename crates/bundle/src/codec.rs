@@ -77,10 +77,9 @@ pub enum Compression {
 }
 
 /// How hard to look for what repeats, which makes no difference to who reads it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effort {
     /// Somebody waits for the bytes.
-    #[default]
     Fast,
     /// Bytes cost more than time.
     Thorough,

@@ -39,19 +39,7 @@ fn sealed_segments() -> Vec<Value> {
         let contents = draft(&mut rng(seed), files, None, &mut store).unwrap().contents;
         let entry = &contents.manifest().segments()[0];
         let sealed = store.source(&contents).0[0][..entry.sealed_len as usize].to_vec();
-        for (index, flipped) in flips(&sealed) {
-            assert!(open_segment(entry, flipped, &[]).is_err(), "byte {index}");
-        }
-        let aad = aad(entry.codec.number(), entry.plain_len, 0);
-        json!({
-            "codec": entry.codec.number(),
-            "plain": hex(plain),
-            "sha256": hex(entry.sha256),
-            "key": hex(entry.key.expose()),
-            "aad": hex(&aad),
-            "encoded": hex(open(&entry.key, &aad, sealed.clone()).unwrap()),
-            "sealed": hex(sealed),
-        })
+        described(entry, plain, &[], sealed)
     };
     (1..).zip(cases).map(seal).chain([prefixed_segment()]).collect()
 }
@@ -67,13 +55,19 @@ fn prefixed_segment() -> Value {
     let entry = &second.contents.manifest().segments()[1];
     let sealed = store.source(&second.contents).0[1][..entry.sealed_len as usize].to_vec();
     assert_eq!(open_segment(entry, sealed.clone(), &before).unwrap(), plain);
+    let mut vector = described(entry, plain, &before, sealed);
+    vector.as_object_mut().unwrap().shift_insert(1, "prefix".into(), hex(before).into());
+    vector
+}
+
+/// A segment that opens behind `before`, and with no byte changed.
+fn described(entry: &SegmentEntry, plain: &[u8], before: &[u8], sealed: Vec<u8>) -> Value {
     for (index, flipped) in flips(&sealed) {
-        assert!(open_segment(entry, flipped, &before).is_err(), "byte {index}");
+        assert!(open_segment(entry, flipped, before).is_err(), "byte {index}");
     }
     let aad = aad(entry.codec.number(), entry.plain_len, entry.prefix_len);
     json!({
         "codec": entry.codec.number(),
-        "prefix": hex(before),
         "plain": hex(plain),
         "sha256": hex(entry.sha256),
         "key": hex(entry.key.expose()),
