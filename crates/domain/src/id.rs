@@ -1,4 +1,4 @@
-//! Typed ids: a three-letter prefix and 128 random bits in lower-case Crockford base32, 26 symbols.
+//! Typed ids: a short prefix and 128 random bits in lower-case Crockford base32, 26 symbols.
 //!
 //! Random rather than time-ordered, so that a few leading symbols already tell two apart (`segue resume ses_7k3`) and
 //! an id says nothing about when it was made.
@@ -98,6 +98,16 @@ ids! {
     BundleId = "bdl_";
     /// A pack of sealed segments.
     PackId = "pck_";
+    /// A team.
+    TeamId = "team_";
+    /// A comment on a handoff.
+    CommentId = "hcm_";
+    /// A project.
+    ProjectId = "prj_";
+    /// A ticket of a project.
+    TicketId = "tkt_";
+    /// A personal access token.
+    TokenId = "tok_";
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ pub mod plan;
 pub mod time;
 
 pub use handoff::{Handoff, State};
-pub use id::{BundleId, DeviceId, HandoffId, InviteId, PackId, SessionId, UserId};
+pub use id::{
+    BundleId, CommentId, DeviceId, HandoffId, InviteId, PackId, ProjectId, SessionId, TeamId, TicketId, TokenId, UserId,
+};
 pub use plan::Plan;
 pub use time::{Clock, Timestamp};

@@ -244,7 +244,14 @@ async fn insert(
     let event = events::NewEvent { handoff: new.id, kind: "created", actor: &actor, actor_type: "user", payload: "{}" };
     let seq = events::append(tx, &event, now).await?;
     for recipient in &reservation.recipients {
-        let mail = mail::Mail { kind: "created", handoff: new.id, event: seq, to: *recipient, by: reservation.sender };
+        let mail = mail::Mail {
+            kind: "created",
+            handoff: new.id,
+            event: seq,
+            to: *recipient,
+            by: reservation.sender,
+            said: "",
+        };
         mail::enqueue(tx, &mail, now).await?;
     }
     Ok(())

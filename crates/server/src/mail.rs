@@ -23,6 +23,8 @@ pub(crate) struct Mail<'a> {
     pub(crate) to: UserId,
     /// Who caused it.
     pub(crate) by: UserId,
+    /// What they wrote with it: a comment, or the reason of a revocation or refusal; empty otherwise.
+    pub(crate) said: &'a str,
 }
 
 /// Adds a mail to the outbox. Its id comes from its event and reader, so a mail that is sent twice has one Message-ID.
@@ -40,6 +42,7 @@ pub(crate) async fn enqueue(tx: &mut Tx<'_>, mail: &Mail<'_>, now: Timestamp) ->
         "handoff_id": mail.handoff.to_string(),
         "card": serde_json::from_str::<serde_json::Value>(&about.card).map_err(anyhow::Error::from)?,
         "message": about.message,
+        "said": mail.said,
         "expires_at": about.expires_at.as_millis(),
     });
     let id = format!("{}.{}.{}", mail.handoff, mail.event, mail.to);

@@ -146,7 +146,7 @@ async fn tell(
     let others = if by == loaded.sender { handoffs::recipients(tx, loaded.id).await? } else { vec![loaded.sender] };
     // Who handed to oneself needs no mail about it.
     for to in others.into_iter().filter(|other| *other != by) {
-        let mail = Mail { kind: audit.as_str(), handoff: loaded.id, event, to, by };
+        let mail = Mail { kind: audit.as_str(), handoff: loaded.id, event, to, by, said: "" };
         mail::enqueue(tx, &mail, now).await?;
     }
     Ok(())

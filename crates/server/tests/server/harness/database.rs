@@ -33,8 +33,8 @@ async fn copy(admin_url: &str) -> String {
     // Drawn: databases of earlier runs stay, and process ids come again.
     let mut drawn = [0; 8];
     segue_server::app::system_random()(&mut drawn).unwrap();
-    let schema = segue_signed::sha256(include_bytes!("../../../migrations/0001_init.sql"));
-    let template = format!("segue_template_{}", data_encoding::HEXLOWER.encode(&schema[..6]));
+    let schema: Vec<u8> = sqlx::migrate!().iter().flat_map(|migration| migration.checksum.to_vec()).collect();
+    let template = format!("segue_template_{}", data_encoding::HEXLOWER.encode(&segue_signed::sha256(&schema)[..6]));
     let name = format!("segue_test_{}", data_encoding::HEXLOWER.encode(&drawn));
     let mut admin = PgConnection::connect(admin_url).await.unwrap();
     // One at a time: PostgreSQL copies no template that somebody is connected to.
