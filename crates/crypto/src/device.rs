@@ -2,7 +2,7 @@
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use rand_core::CryptoRng;
-use segue_signed::{Envelope, Signature, SignedEnvelope, sig::signed_bytes};
+use segue_signed::{Envelope, Roster, Signature, SignedEnvelope, SignedRoster, sig::signed_bytes};
 use zeroize::Zeroizing;
 
 use crate::secret::redacted;
@@ -45,6 +45,14 @@ impl DeviceKey {
     pub fn sign_envelope(&self, envelope: Envelope) -> SignedEnvelope {
         let signature = self.sign(Envelope::SIGNATURE_LABEL, &envelope.encode());
         SignedEnvelope::new(envelope, signature)
+    }
+
+    /// Signs a roster as a device of `signer_id` (`usr_…`).
+    pub fn sign_roster(&self, roster: Roster, signer_id: &str) -> SignedRoster {
+        let device_key = self.public();
+        let bytes = SignedRoster::to_sign(&roster, signer_id, &device_key);
+        let signature = self.sign(SignedRoster::SIGNATURE_LABEL, &bytes);
+        SignedRoster { roster, signer_id: signer_id.to_owned(), device_key, signature }
     }
 }
 

@@ -16,6 +16,17 @@ pub fn fingerprint(user_id: &str, identity_key: &[u8; 32]) -> String {
     crockford::encode(&hash[..SHOWN])
 }
 
+/// The fingerprint of the team whose first roster has this hash: its first 120 bits, shown alike.
+pub fn team_fingerprint(first_roster_hash: &[u8; 32]) -> String {
+    crockford::encode(&first_roster_hash[..SHOWN])
+}
+
+/// Whether a typed text is `shown`: either case, blanks and hyphens ignored, O read as 0, I and L as 1.
+pub fn same_fingerprint(typed: &str, shown: &str) -> bool {
+    let read = |text| crockford::decode::<SHOWN>(text);
+    read(typed).is_ok_and(|typed| read(shown) == Ok(typed))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,5 +37,13 @@ mod tests {
         assert!(shown.split('-').count() == 6 && shown.split('-').all(|group| group.len() == 4));
         assert_ne!(shown, fingerprint("usr_bob", &[1; 32]));
         assert_ne!(shown, fingerprint("usr_ann", &[2; 32]));
+    }
+
+    #[test]
+    fn a_typed_fingerprint_is_read_as_people_write_it() {
+        let shown = team_fingerprint(&[0x08; 32]);
+        assert!(same_fingerprint(&shown.to_lowercase().replace('-', " ").replace('1', "l").replace('0', "o"), &shown));
+        assert!(!same_fingerprint(&team_fingerprint(&[9; 32]), &shown));
+        assert!(!same_fingerprint("", &shown) && !same_fingerprint(&shown[1..], &shown));
     }
 }

@@ -9,6 +9,7 @@
 //! * [`mod@fingerprint`]: what two people compare.
 //! * [`sealing`]: one ciphertext under one fresh key.
 //! * [`bundle_key`]: the key of a bundle and what is derived from it.
+//! * [`team_key`]: a team's key, locked for its members.
 //! * [`wrap`]: a bundle key locked for one recipient.
 //!
 //! To add a derived key: 1. a label of its own in the module that uses it; 2. its bytes in that module's docs and in
@@ -23,6 +24,7 @@ pub mod owner;
 pub mod recovery;
 pub mod root;
 pub mod sealing;
+pub mod team_key;
 pub mod wrap;
 
 mod crockford;
@@ -38,4 +40,5 @@ pub use owner::OwnerKey;
 pub use recovery::RecoveryCode;
 pub use root::{EpochKeys, KeyringKey, UserRoot};
 pub use sealing::SegmentKey;
+pub use team_key::TeamKeyRef;
 pub use wrap::{BundleRef, RecipientKey};

@@ -10,6 +10,7 @@
 //! * [`card`]: the small public description of a session.
 //! * [`header`], [`envelope`]: what a bundle says about itself, signed by a device.
 //! * [`wrap`]: a bundle key locked for one recipient; opaque here.
+//! * [`roster`]: who is in a team; [`team_key`]: the team's key locked for one member, opaque here.
 //! * [`parcel`]: all of a bundle that one request sends. Neither signed nor hashed.
 //!
 //! To add a structure: 1. a struct with `encode` and `parse` that consumes all input; 2. a label `segue/NAME/1` as its
@@ -22,7 +23,9 @@ pub mod header;
 pub mod keycard;
 pub mod lv;
 pub mod parcel;
+pub mod roster;
 pub mod sig;
+pub mod team_key;
 pub mod wrap;
 
 pub use card::Card;
@@ -30,7 +33,9 @@ pub use envelope::{Envelope, PackEntry, SignedEnvelope};
 pub use header::{BundleKind, Header, Recipient};
 pub use keycard::{Device, DeviceKind, KeyCard, SignedKeyCard};
 pub use parcel::{InlinePack, Parcel};
+pub use roster::{Member, MemberRole, Roster, SignedRoster};
 pub use sig::Signature;
+pub use team_key::TeamKeyWrap;
 pub use wrap::{Wrap, WrapKind};
 
 use sha2::{Digest, Sha256};

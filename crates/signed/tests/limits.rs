@@ -1,8 +1,8 @@
 //! The bounds of signed structures: at the bound it is read, one above it the field is named.
 
 use segue_signed::{
-    BundleKind, Card, Device, DeviceKind, Envelope, Header, KeyCard, Malformed, PackEntry, Recipient, SignedEnvelope,
-    SignedKeyCard, Wrap, WrapKind,
+    BundleKind, Card, Device, DeviceKind, Envelope, Header, KeyCard, Malformed, Member, MemberRole, PackEntry,
+    Recipient, Roster, SignedEnvelope, SignedKeyCard, SignedRoster, Wrap, WrapKind,
     card::CARD_TEXT_MAX,
     envelope::{ENVELOPE_BYTES_MAX, PACKS_MAX},
     header::{
@@ -10,6 +10,7 @@ use segue_signed::{
     },
     keycard::{DEVICES_MAX, ID_MAX},
     lv::INTEGER_MAX,
+    roster::MEMBERS_MAX,
 };
 
 fn recipient(number: usize) -> Recipient {
@@ -156,4 +157,40 @@ fn of_a_key_card_and_a_wrap() {
     let wrap = |len| Wrap { kind: WrapKind::Own, id: text(len), key_fp: [0; 32], epoch: 1, enc: None, ct: [0; 48] };
     assert!(Wrap::parse(&wrap(ID_MAX).encode()).is_ok());
     assert_eq!(Wrap::parse(&wrap(ID_MAX + 1).encode()), Err(Malformed::Field("wrap id")));
+}
+
+#[test]
+fn of_a_roster() {
+    let read = |count: usize, user: usize| {
+        let member = |number: usize| Member {
+            user_id: format!("{number:0user$}"),
+            identity_fp: [1; 32],
+            role: MemberRole::Member,
+        };
+        let members = (0..count).map(member).collect();
+        let roster = Roster { team_id: [1; 16], version: 1, previous: None, epoch: 1, team_key: [2; 32], members };
+        let signed = SignedRoster { roster, signer_id: text(user), device_key: [3; 32], signature: [4; 64] };
+        SignedRoster::parse(&signed.encode()).map(|read| assert_eq!(read, signed))
+    };
+    assert_eq!(read(MEMBERS_MAX, ID_MAX), Ok(()));
+    assert_eq!(read(MEMBERS_MAX + 1, ID_MAX), Err(Malformed::Field("members")));
+    assert_eq!(read(1, ID_MAX + 1), Err(Malformed::Field("member user")));
+    assert_eq!(read(0, ID_MAX + 1), Err(Malformed::Field("roster signer")));
+}
+
+#[test]
+fn of_the_order_in_a_roster() {
+    let read = |users: [&str; 2]| {
+        let member = |user: &str| Member { user_id: user.to_owned(), identity_fp: [1; 32], role: MemberRole::Admin };
+        let members = users.map(member).into();
+        let roster = Roster { team_id: [1; 16], version: 1, previous: None, epoch: 1, team_key: [2; 32], members };
+        SignedRoster::parse(
+            &SignedRoster { roster, signer_id: text(1), device_key: [3; 32], signature: [4; 64] }.encode(),
+        )
+        .map(drop)
+    };
+    assert_eq!(read(["usr_a", "usr_b"]), Ok(()));
+    for wrong in [["usr_b", "usr_a"], ["usr_a", "usr_a"]] {
+        assert_eq!(read(wrong), Err(Malformed::Field("members")));
+    }
 }

@@ -14,4 +14,6 @@ mod keys;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod team;
+#[cfg(test)]
 mod wrap;
