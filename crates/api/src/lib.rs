@@ -11,6 +11,7 @@ pub mod bytes;
 pub mod handoffs;
 pub mod invites;
 pub mod problem;
+pub mod projects;
 pub mod sessions;
 
 pub use bytes::Bytes;

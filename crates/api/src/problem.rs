@@ -37,7 +37,9 @@ pub enum Code {
     PackUnusable,
     /// The same Idempotency-Key came with another request.
     IdempotencyKeyReused,
-    /// The same id came with other content.
+    /// A ticket, persona or attachment is not in the session's project, or was deleted there.
+    NotInProject,
+    /// The same id came with other content, or what is to be changed is no longer as it was.
     Conflict,
     /// Only owners may do this.
     OwnerOnly,

@@ -45,6 +45,15 @@ pub struct Session {
     /// The handoff it came by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handoff_id: Option<String>,
+    /// The project it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project_id: Option<String>,
+    /// The ticket it is work on, `tkt_…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// The persona it works as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persona: Option<String>,
     /// When it came to this account, unix milliseconds.
     pub created_at: i64,
     /// When it last changed here, unix milliseconds.
@@ -72,4 +81,19 @@ pub struct Sessions {
     /// Where the next page begins; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+}
+
+/// Puts a session into a project, or takes it out. What is left out is taken off it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetProject {
+    /// A project that one is a member of; none takes the session out of its project.
+    #[serde(default)]
+    pub project_id: Option<String>,
+    /// The ticket of that project that it is work on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// The persona of that project that it works as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persona: Option<String>,
 }

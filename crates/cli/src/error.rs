@@ -104,6 +104,7 @@ pub fn of_code(code: Code) -> (Exit, &'static str) {
         Code::StaleKey => (Exit::Conflict, "stale_key"),
         Code::Diverged => (Exit::Conflict, "diverged"),
         Code::RecipientNotJoined => (Exit::NotFound, "recipient_not_joined"),
+        Code::NotInProject => (Exit::NotFound, "not_in_project"),
         Code::PackUnusable => (Exit::Conflict, "pack_unusable"),
         Code::IdempotencyKeyReused => (Exit::Conflict, "idempotency_key_reused"),
         Code::Conflict => (Exit::Conflict, "conflict"),

@@ -4,12 +4,14 @@
 //! * [`time`]: [`Timestamp`] and the [`Clock`] that everything else is handed.
 //! * [`limits`]: every bound of the system, with its reason.
 //! * [`plan`]: what a plan includes (SPEC T17).
+//! * [`record`]: records of a project and what they are called.
 //! * [`handoff`]: the handoff's life as one pure function.
 
 pub mod handoff;
 pub mod id;
 pub mod limits;
 pub mod plan;
+pub mod record;
 pub mod time;
 
 pub use handoff::{Handoff, State};
@@ -17,4 +19,5 @@ pub use id::{
     BundleId, CommentId, DeviceId, HandoffId, InviteId, PackId, ProjectId, SessionId, TeamId, TicketId, TokenId, UserId,
 };
 pub use plan::Plan;
+pub use record::{RecordKind, Reference};
 pub use time::{Clock, Timestamp};

@@ -61,6 +61,20 @@ pub const ID_BYTES_MAX: usize = 64;
 pub const EMAIL_BYTES_MAX: usize = 254;
 /// A person's or a device's name, in characters.
 pub const NAME_CHARS_MAX: usize = 100;
+/// Projects that one person may have made: nobody works on more, and each holds records that nobody is charged for.
+pub const PROJECTS_MAX: i64 = 100;
+/// Members of one project: a department, and their list is one answer.
+pub const PROJECT_MEMBERS_MAX: i64 = 200;
+/// Records of one project, deleted ones included: they stay known as deleted.
+pub const RECORDS_MAX: i64 = 10_000;
+/// A record's title, in characters.
+pub const RECORD_TITLE_CHARS_MAX: usize = 200;
+/// A record's text, in bytes: a long page; what is longer belongs into the repository.
+pub const RECORD_BODY_BYTES_MAX: usize = 64 * 1024;
+/// A persona's name, in characters.
+pub const PERSONA_CHARS_MAX: usize = 50;
+/// A wiki page's slug, in characters: a file's name everywhere.
+pub const WIKI_SLUG_CHARS_MAX: usize = 255;
 /// Requests a minute for one principal, before 429. A push of a full session is some 70 requests.
 pub const REQUESTS_PER_MINUTE: u32 = 600;
 /// An address without a valid token gets this part of what a device gets: enough to join and to look, too little to guess.

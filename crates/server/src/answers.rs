@@ -46,6 +46,9 @@ pub(crate) fn session(row: &store::sessions::Session) -> Result<Session, Failure
         card: card(&row.card)?,
         parent_session_id: row.parent_session_id.clone(),
         handoff_id: row.handoff_id.clone(),
+        project_id: row.project_id.map(|project| project.0.to_string()),
+        ticket: row.ticket.clone(),
+        persona: row.persona.clone(),
         created_at: row.created_at.as_millis(),
         updated_at: row.updated_at.as_millis(),
     })

@@ -146,9 +146,12 @@ fn status(code: Code) -> u16 {
         | Code::Conflict => 409,
         Code::Expired => 410,
         Code::TooLarge => 413,
-        Code::Invalid | Code::Unverified | Code::WrongProof | Code::RecipientNotJoined | Code::IdempotencyKeyReused => {
-            422
-        }
+        Code::Invalid
+        | Code::Unverified
+        | Code::WrongProof
+        | Code::RecipientNotJoined
+        | Code::NotInProject
+        | Code::IdempotencyKeyReused => 422,
         Code::RateLimited => 429,
         Code::Internal => 500,
         Code::Unavailable => 503,

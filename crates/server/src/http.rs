@@ -14,7 +14,9 @@ mod handoffs;
 mod invites;
 mod packs;
 mod problem;
+mod projects;
 mod range;
+mod records;
 mod server;
 mod sessions;
 mod timer;
@@ -45,6 +47,13 @@ fn routes(times: Times) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::get, sessions::delete))
         .routes(routes!(sessions::bundle))
+        .routes(routes!(sessions::set_project))
+        .routes(routes!(projects::list, projects::create))
+        .routes(routes!(projects::get, projects::delete))
+        .routes(routes!(projects::members, projects::add_member))
+        .routes(routes!(projects::remove_member))
+        .routes(routes!(records::list, records::create))
+        .routes(routes!(records::get, records::edit, records::delete))
         .routes(routes!(handoffs::reserve))
         .routes(routes!(handoffs::list, handoffs::create))
         .routes(routes!(handoffs::get))

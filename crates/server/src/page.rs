@@ -9,7 +9,7 @@ use crate::failure::Failure;
 pub struct Cursor {
     /// The entry's time.
     pub at: Timestamp,
-    /// The entry's id, as text.
+    /// The entry's id or name, as text.
     pub id: String,
 }
 
@@ -30,8 +30,8 @@ impl Cursor {
 
     fn parse(text: &str) -> Option<Self> {
         let (at, id) = text.split_once('.')?;
-        let known =
-            id.len() <= limits::ID_BYTES_MAX && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+        let known = id.len() <= limits::WIKI_SLUG_CHARS_MAX && id.bytes().all(known);
         let at = at.parse().ok().filter(|_| known)?;
         Some(Self { at: Timestamp::from_millis(at), id: id.to_owned() })
     }
@@ -79,7 +79,7 @@ mod tests {
     fn a_cursor_reads_back_and_nothing_else_is_one() {
         let cursor = Cursor { at: Timestamp::from_millis(7), id: "hnd_0".to_owned() };
         assert_eq!(Cursor::parse(&cursor.write()), Some(cursor));
-        for text in ["", "7", ".", "x.hnd_0", "7.hnd 0", "7.'", &format!("7.{}", "a".repeat(65))] {
+        for text in ["", "7", ".", "x.hnd_0", "7.hnd 0", "7.'", &format!("7.{}", "a".repeat(256))] {
             assert_eq!(Cursor::parse(text), None, "{text}");
         }
     }

@@ -20,6 +20,8 @@ pub mod invites;
 pub mod key_cards;
 pub mod outbox;
 pub mod packs;
+pub mod projects;
+pub mod records;
 pub mod reservations;
 pub mod sessions;
 pub mod users;

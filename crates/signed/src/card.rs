@@ -106,6 +106,21 @@ pub fn public_git_remote(remote: &str) -> Option<String> {
     plain.then(|| format!("{host}:{path}"))
 }
 
+/// What two spellings of one git remote have in common: `host/path`, without scheme, port and `.git`; the host in lower case.
+///
+/// For recognising a repository. Whoever writes a remote may write any: it proves nothing (SPEC T15).
+pub fn git_remote_key(remote: &str) -> Option<String> {
+    let public = public_git_remote(remote)?;
+    let (host, path) = match public.split_once("://") {
+        Some((_, rest)) => rest.split_once('/')?,
+        None => public.split_once(':')?,
+    };
+    let host = host.split_once(':').map_or(host, |(host, _)| host).to_ascii_lowercase();
+    let path = path.trim_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    (!host.is_empty() && !path.is_empty()).then(|| format!("{host}/{path}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +135,21 @@ mod tests {
         assert_eq!(public("C:\\work\\repo"), "");
         assert_eq!(public("file:///home/ann/repo"), "");
         assert_eq!(public("https://a@b@host/x"), "https://host/x");
+    }
+
+    #[test]
+    fn one_repository_has_one_key_however_it_is_written() {
+        for remote in [
+            "https://ann:ghp_x@GitHub.com/acme/sdk.git",
+            "git@github.com:acme/sdk.git",
+            "ssh://git@github.com:22/acme/sdk",
+            "https://github.com/acme/sdk/",
+        ] {
+            assert_eq!(git_remote_key(remote).as_deref(), Some("github.com/acme/sdk"), "{remote}");
+        }
+        for remote in ["", "/home/ann/sdk", "https://github.com/", "https://github.com", "github.com:.git"] {
+            assert_eq!(git_remote_key(remote), None, "{remote}");
+        }
     }
 
     #[test]

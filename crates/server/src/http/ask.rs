@@ -64,7 +64,7 @@ impl<T: FromStr + Send, U: FromStr + Send> Ids for (T, U) {
     }
 }
 
-fn read_id<T: FromStr>(segment: &str) -> Option<T> {
+pub(super) fn read_id<T: FromStr>(segment: &str) -> Option<T> {
     if segment.len() > ID_BYTES_MAX { None } else { segment.parse().ok() }
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::{Json, extract::State, http::StatusCode};
 use segue_api::{
     bundles::Bundle,
-    sessions::{ListSessions, Session, Sessions},
+    sessions::{ListSessions, Session, Sessions, SetProject},
 };
 use segue_domain::SessionId;
 
-use super::ask::{Ask, Id, Wanted};
-use crate::{answers, app::App, failure::Failure, page::Page, snapshot, store};
+use super::ask::{Ask, Call, Id, Wanted};
+use crate::{answers, app::App, failure::Failure, page::Page, projects, snapshot, store};
 
 /// One page of one's sessions, newest first.
 #[utoipa::path(get, path = "/api/v1/sessions", params(ListSessions), responses((status = 200, body = Sessions), Failure))]
@@ -52,4 +52,17 @@ pub(super) async fn delete(State(app): State<Arc<App>>, ask: Ask<Id<SessionId>>)
 )]
 pub(super) async fn bundle(State(app): State<Arc<App>>, ask: Ask<Id<SessionId>>) -> Result<Json<Bundle>, Failure> {
     snapshot::open(&app, &ask.principal, ask.ids.0).await.map(Json)
+}
+
+/// Puts a session into a project that one is a member of, or takes it out.
+#[utoipa::path(
+    put, path = "/api/v1/sessions/{id}/project", params(("id" = String, Path)), request_body = SetProject,
+    responses((status = 204), Failure)
+)]
+pub(super) async fn set_project(
+    State(app): State<Arc<App>>,
+    call: Call<SetProject, Id<SessionId>>,
+) -> Result<StatusCode, Failure> {
+    projects::set_project(&app, &call.principal, call.ids.0, &call.body).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -1,6 +1,6 @@
 //! Sessions, each under its owner: two people may know a session by the same id without learning of each other.
 
-use segue_domain::{BundleId, HandoffId, SessionId, Timestamp, UserId};
+use segue_domain::{BundleId, HandoffId, ProjectId, SessionId, Timestamp, UserId};
 use sqlx::FromRow;
 
 use super::{
@@ -19,6 +19,9 @@ pub struct Session {
     pub(crate) card: String,
     pub(crate) parent_session_id: Option<String>,
     pub(crate) handoff_id: Option<String>,
+    pub(crate) project_id: Option<Text<ProjectId>>,
+    pub(crate) ticket: Option<String>,
+    pub(crate) persona: Option<String>,
     #[sqlx(try_from = "Millis")]
     pub(crate) created_at: Timestamp,
     #[sqlx(try_from = "Millis")]
@@ -54,8 +57,8 @@ pub struct Origin<'a> {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, bundle_id, seq, card, parent_session_id, handoff_id, created_at, updated_at \
-             FROM sessions ",
+            "SELECT id, bundle_id, seq, card, parent_session_id, handoff_id, project_id, ticket, persona, created_at, \
+             updated_at FROM sessions ",
             $rest
         )
     };
@@ -121,6 +124,44 @@ pub async fn list(tx: &mut Tx<'_>, owner: UserId, page: &Page) -> Result<Vec<Ses
         .bind(page.fetch())
         .fetch_all(c)
         .await)
+}
+
+/// The project that a session belongs to, and what in it the session is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Belonging<'a> {
+    /// Which project.
+    pub project: ProjectId,
+    /// The ticket that it is work on.
+    pub ticket: Option<&'a str>,
+    /// The persona that it works as.
+    pub persona: Option<&'a str>,
+}
+
+/// Puts a session into a project, or takes it out; false when its owner has no session of this id.
+pub async fn set_project(
+    tx: &mut Tx<'_>,
+    owner: UserId,
+    id: SessionId,
+    belonging: Option<&Belonging<'_>>,
+) -> Result<bool, sqlx::Error> {
+    let sql = "UPDATE sessions SET project_id = $1, ticket = $2, persona = $3 WHERE owner = $4 AND id = $5";
+    let done = on!(tx, |c| sqlx::query(sql)
+        .bind(belonging.map(|belonging| Text(belonging.project)))
+        .bind(belonging.and_then(|belonging| belonging.ticket))
+        .bind(belonging.and_then(|belonging| belonging.persona))
+        .bind(Text(owner))
+        .bind(Text(id))
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(done == 1)
+}
+
+/// Takes every session, or those of one person, out of a project.
+pub async fn leave_project(tx: &mut Tx<'_>, project: ProjectId, owner: Option<UserId>) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE sessions SET project_id = NULL, ticket = NULL, persona = NULL \
+               WHERE project_id = $1 AND (owner = $2 OR $2 IS NULL)";
+    on!(tx, |c| sqlx::query(sql).bind(Text(project)).bind(owner.map(Text)).execute(c).await.map(drop))
 }
 
 /// Deletes a session and says which bundle held its state.

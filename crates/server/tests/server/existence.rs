@@ -5,7 +5,12 @@
 use std::collections::BTreeMap;
 
 use reqwest::Method;
-use segue_api::{UPLOAD_OFFSET, bundles::OwnWrap, handoffs::Claim};
+use segue_api::{
+    UPLOAD_OFFSET,
+    bundles::OwnWrap,
+    handoffs::Claim,
+    projects::{Project, Record},
+};
 use segue_signed::WrapKind;
 use serde_json::{Value, json};
 
@@ -32,11 +37,18 @@ struct Real {
     bundle: String,
     session: String,
     pack: String,
+    project: String,
+    member: String,
+    ticket: String,
 }
 
 impl Real {
     fn of(&self, path: &str, parameter: &str) -> &str {
         match (path.split('/').nth(3).unwrap(), parameter) {
+            (_, "user_id") => &self.member,
+            (_, "kind") => "ticket",
+            (_, "ref_id") => &self.ticket,
+            ("projects", _) => &self.project,
             (_, "pack_id") | ("packs", _) => &self.pack,
             ("handoffs", _) => &self.handoff,
             ("bundles", _) => &self.bundle,
@@ -72,6 +84,15 @@ fn body_for(path: &str, asker: &Person) -> Value {
         let own = wrap(WrapKind::Own, asker.card()).encode();
         return serde_json::to_value(OwnWrap { wrap: own.into() }).unwrap();
     }
+    if path.ends_with("/members") {
+        return json!({"user_id": asker.user_id, "role": "member"});
+    }
+    if path.ends_with("/records/{kind}") {
+        return json!({"title": "Mine"});
+    }
+    if path.ends_with("/{ref_id}") {
+        return json!({"title": "Mine", "body": "", "version": 1});
+    }
     json!({})
 }
 
@@ -82,8 +103,10 @@ async fn ask(asker: &Person, method: &Method, path: &str, body: &Value) -> Answe
 /// Asks for a real thing and for strange ones; all answers must be one.
 async fn same_face(asker: &Person, real: &Real, path: &str, method: &Method, documented: bool) {
     let body = body_for(path, asker);
-    let parameters: Vec<_> =
-        ["id", "pack_id"].into_iter().filter(|name| path.contains(&format!("{{{name}}}"))).collect();
+    let parameters: Vec<_> = ["id", "pack_id", "user_id", "kind", "ref_id"]
+        .into_iter()
+        .filter(|name| path.contains(&format!("{{{name}}}")))
+        .collect();
     let whole = |ids: &[&str]| {
         parameters.iter().zip(ids).fold(path.to_owned(), |path, (name, id)| path.replace(&format!("{{{name}}}"), id))
     };
@@ -109,11 +132,17 @@ on_both! {
         let pack = TestPack::new(2_000);
         let (snapshot, session) = ann.push_new(&pack).await;
         let (draft, handoff) = ann.hand(&snapshot, &ben).await;
+        let project: Project = ann.post("/api/v1/projects", &json!({"name": "Parser"})).await.ok();
+        let tickets = format!("/api/v1/projects/{}/records/ticket", project.project_id);
+        let ticket: Record = ann.post(&tickets, &json!({"title": "Fix it"})).await.ok();
         let handed = Real {
             handoff: handoff.handoff_id.clone(),
             bundle: draft.bundle_id().to_string(),
             session: session.session_id.clone(),
             pack: pack.id().to_string(),
+            project: project.project_id,
+            member: ann.user_id.clone(),
+            ticket: ticket.entry.ref_id,
         };
         let pushed = Real { bundle: session.bundle_id.clone(), ..Real { ..handed } };
         let routes = routes_with_ids();

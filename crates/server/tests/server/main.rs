@@ -24,6 +24,7 @@ mod packs;
 mod parcels;
 mod path;
 mod process;
+mod projects;
 mod schema;
 mod slow;
 mod snapshots;
