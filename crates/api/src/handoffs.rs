@@ -40,6 +40,24 @@ pub struct RecipientKey {
     pub key_card: Bytes,
 }
 
+/// Whom a reserved handoff is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ReservedFor {
+    /// A person: seal for their key.
+    User(RecipientKey),
+    /// A team: seal for the key of its newest roster, which the sender reads and verifies.
+    Team {
+        /// `team_…`
+        team_id: String,
+    },
+    /// An address whose person has not joined: seal for an invite key (SPEC T19).
+    Address {
+        /// As it was given.
+        email: String,
+    },
+}
+
 /// A handoff that may be created within 15 minutes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reservation {
@@ -48,7 +66,7 @@ pub struct Reservation {
     /// When the handoff will end, as granted; stands in the envelope. Unix milliseconds.
     pub not_after: i64,
     /// Whom to seal for.
-    pub recipients: Vec<RecipientKey>,
+    pub recipient: ReservedFor,
     /// When this reservation ends, unix milliseconds.
     pub reserved_until: i64,
 }
@@ -62,6 +80,26 @@ pub struct Party {
     pub email: String,
     /// Their name.
     pub name: String,
+}
+
+/// To whom a handoff goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Recipient {
+    /// A person.
+    User(Party),
+    /// A team: whoever of it claims first.
+    Team {
+        /// `team_…`
+        team_id: String,
+        /// Its name.
+        name: String,
+    },
+    /// Whoever verifies this address (SPEC T19).
+    Address {
+        /// As it was given.
+        email: String,
+    },
 }
 
 /// Which side of a handoff one is on.
@@ -88,7 +126,7 @@ pub struct Handoff {
     /// Who gives it.
     pub sender: Party,
     /// Who is given it.
-    pub recipient: Party,
+    pub recipient: Recipient,
     /// The sender's session.
     pub session_id: String,
     /// The session's public description, as signed by the sender.
@@ -105,9 +143,27 @@ pub struct Handoff {
     /// When it reached its final state, unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<i64>,
+    /// Why it was revoked or declined, if somebody said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who claimed it; shown to its sender and its claimer only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_by: Option<Party>,
     /// The claimer's new session; shown to the claimer only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_session_id: Option<String>,
+    /// The newest event of its log, which a client remembers (SPEC T11); absent for those who may not read the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_head: Option<LogHead>,
+}
+
+/// The newest event of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogHead {
+    /// Its number.
+    pub seq: i64,
+    /// Its hash, which stands for all that came before.
+    pub hash: Bytes,
 }
 
 /// Which handoffs to list.
@@ -163,4 +219,103 @@ pub struct Claimed {
     pub session_id: String,
     /// `bdl_…`: the bundle to open.
     pub bundle_id: String,
+}
+
+/// Takes a handoff back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Revoke {
+    /// Why, 1 to 500 characters.
+    pub reason: String,
+}
+
+/// Refuses a handoff.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decline {
+    /// Why, at most 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Writes to the other party.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewComment {
+    /// What, 1 to 10 000 characters that are not all blank.
+    pub body: String,
+}
+
+/// What a party wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Comment {
+    /// `hcm_…`
+    pub comment_id: String,
+    /// Number of the event that says that it was written.
+    pub seq: i64,
+    /// Who wrote it.
+    pub author: Party,
+    /// What.
+    pub body: String,
+    /// When, unix milliseconds.
+    pub at: i64,
+}
+
+/// Which page of comments or events, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListEntries {
+    /// `next` of the page before, or the number of the last entry that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// At most so many entries, 1 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+}
+
+/// One page of comments, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Comments {
+    /// The page.
+    pub comments: Vec<Comment>,
+    /// Where the next page begins; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Something that happened to a handoff, as its audit log has it (`docs/protocol.md` §5, Audit chain).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Event {
+    /// Its number, from 1.
+    pub seq: i64,
+    /// `created`, `viewed`, `claimed`, `revoked`, `declined`, `member_declined`, `commented`, `expired`,
+    /// `attachment_dropped` or `key_wrapped`.
+    pub kind: String,
+    /// Who caused it: a person's id, or `server`.
+    pub actor: String,
+    /// `user`, `token` or `server`.
+    pub actor_type: String,
+    /// The person's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor_name: Option<String>,
+    /// When, unix milliseconds.
+    pub at: i64,
+    /// More about it: a JSON object, byte for byte as it was hashed.
+    pub payload: String,
+    /// The hash of the event before; absent on the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Bytes>,
+    /// SHA-256 over all of it.
+    pub hash: Bytes,
+}
+
+/// One page of events, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Events {
+    /// The page.
+    pub events: Vec<Event>,
+    /// Where the next page begins; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }

@@ -28,6 +28,12 @@ pub const PREVIEW_BYTES_MAX: usize = 8 * 1024;
 
 /// A handoff's message, in characters (SPEC T2).
 pub const MESSAGE_CHARS_MAX: usize = 2_000;
+/// Why a handoff is revoked or declined, in characters (SPEC T9).
+pub const REASON_CHARS_MAX: usize = 500;
+/// A comment, in characters (SPEC T9).
+pub const COMMENT_CHARS_MAX: usize = 10_000;
+/// Comments on one handoff: a conversation fits, a flood of mails does not.
+pub const COMMENTS_MAX: i64 = 10_000;
 /// Lifetime of a handoff in hours when none is asked for (SPEC T2).
 pub const HANDOFF_HOURS_DEFAULT: u32 = 168;
 /// Time between reserve and create: sealing a large session on a slow machine fits, a forgotten one does not linger.

@@ -1,8 +1,9 @@
 //! Rows as they cross HTTP.
 
 use segue_api::{
+    Bytes,
     account::Account,
-    handoffs::{Handoff, Party, RecipientKey, Role},
+    handoffs::{Comment, Event, Handoff, LogHead, Party, Recipient, RecipientKey, Role},
     sessions::{Card, Session},
 };
 use segue_domain::{State, Timestamp, UserId};
@@ -12,7 +13,7 @@ use crate::{
     failure::Failure,
     page::Cursor,
     principal::Principal,
-    store::{self, Tx, handoff_views::HandoffView, key_cards, users},
+    store::{self, Tx, comments, events, handoff_views::HandoffView, key_cards, users},
 };
 
 fn card(json: &str) -> Result<Card, Failure> {
@@ -63,27 +64,68 @@ pub(crate) fn session_cursor(row: &store::sessions::Session) -> Cursor {
 pub(crate) fn handoff(row: &HandoffView, party: UserId, now: Timestamp) -> Result<Handoff, Failure> {
     let over = row.state == State::Pending.as_str() && now >= row.expires_at;
     let status = if over { State::Expired { at: now }.as_str() } else { row.state.as_str() };
-    let role = match (row.sender_id.0 == party, row.recipient_id.0 == party) {
+    let role = match (row.sender_id.0 == party, row.is_recipient) {
         (true, true) => Role::Both,
         (true, false) => Role::Sender,
         (false, _) => Role::Recipient,
     };
-    let claimed_by_me = row.claimed_by.is_some_and(|by| by.0 == party);
+    let concerned = row.concerns(party);
+    let claimer = row.claimed_by.zip(row.claimer_email.as_deref()).zip(row.claimer_name.as_deref());
     Ok(Handoff {
         handoff_id: row.id.0.to_string(),
         status: status.to_owned(),
         role,
         sender: party_of(row.sender_id.0, &row.sender_email, &row.sender_name),
-        recipient: party_of(row.recipient_id.0, &row.recipient_email, &row.recipient_name),
+        recipient: recipient(row)?,
         session_id: row.session_id.clone(),
         card: card(&row.card)?,
-        message: row.message.clone(),
+        message: if concerned { row.message.clone() } else { String::new() },
         created_at: row.created_at.as_millis(),
         expires_at: row.expires_at.as_millis(),
         viewed_at: row.viewed_at.map(|at| Timestamp::from(at).as_millis()),
         ended_at: row.ended_at.map(|at| Timestamp::from(at).as_millis()),
-        claimed_session_id: row.claimed_session_id.clone().filter(|_| claimed_by_me),
+        reason: row.reason.clone(),
+        claimed_by: claimer.filter(|_| concerned).map(|((by, email), name)| party_of(by.0, email, name)),
+        claimed_session_id: row.claimed_session_id.clone().filter(|_| row.is_claimer(party)),
+        log_head: concerned.then(|| LogHead { seq: row.head_seq, hash: row.head_hash.clone().into() }),
     })
+}
+
+fn recipient(row: &HandoffView) -> Result<Recipient, Failure> {
+    match (&row.to_user_id, &row.user_email, &row.user_name, &row.to_team_id, &row.to_email) {
+        (Some(user), Some(email), Some(name), ..) => Ok(Recipient::User(party_of(user.0, email, name))),
+        (.., Some(team), _) => {
+            Ok(Recipient::Team { team_id: team.clone(), name: row.team_name.clone().unwrap_or_default() })
+        }
+        (.., Some(email)) => Ok(Recipient::Address { email: email.clone() }),
+        _ => Err(anyhow::anyhow!("a handoff without a recipient").into()),
+    }
+}
+
+/// What a party wrote.
+pub(crate) fn comment(row: &comments::Comment) -> Comment {
+    Comment {
+        comment_id: row.id.0.to_string(),
+        seq: row.seq,
+        author: party_of(row.author.0, &row.email, &row.name),
+        body: row.body.clone(),
+        at: row.created_at.as_millis(),
+    }
+}
+
+/// An entry of the audit log.
+pub(crate) fn event(row: events::Event) -> Event {
+    Event {
+        seq: row.seq,
+        kind: row.kind,
+        actor: row.actor,
+        actor_type: row.actor_type,
+        actor_name: row.name,
+        at: row.at.as_millis(),
+        payload: row.payload,
+        previous: row.previous.map(Bytes),
+        hash: row.hash.into(),
+    }
 }
 
 /// Where a handoff stands in a list.

@@ -3,10 +3,10 @@
 
 use segue_api::{
     Code,
-    handoffs::{Handoff, Reservation, Reserve},
+    handoffs::{Handoff, Reservation as Reserved, Reserve, ReservedFor},
 };
-use segue_domain::{HandoffId, SessionId, UserId, limits, plan::Entitlement};
-use segue_signed::{Recipient, SignedKeyCard, WrapKind};
+use segue_domain::{HandoffId, SessionId, TeamId, UserId, limits, plan::Entitlement};
+use segue_signed::{SignedKeyCard, WrapKind};
 
 use crate::{
     admission::{self, Admitted, public_card, stale_key},
@@ -20,23 +20,29 @@ use crate::{
     person::Email,
     principal::Principal,
     snapshot,
-    store::{Tx, events, handoff_views, handoffs, key_cards, packs::Pack, reservations, sessions, users},
+    store::{
+        Tx, events, handoff_views, handoffs, key_cards,
+        packs::Pack,
+        recipients::{self, To},
+        reservations::{self, Reservation},
+        sessions, users,
+    },
     upload::{self, check_room},
 };
 
-/// To whom a reservation goes.
-enum To {
-    Email(String),
+/// Whom a reservation asks for.
+enum Asked {
+    Email(Email),
     User(String),
-    Team,
+    Team(String),
 }
 
-impl To {
+impl Asked {
     fn read(body: &Reserve) -> Result<Self, Failure> {
         match (&body.to_email, &body.to_user_id, &body.to_team_id) {
-            (Some(email), None, None) => Ok(Self::Email(Email::parse(email)?.key)),
+            (Some(email), None, None) => Ok(Self::Email(Email::parse(email)?)),
             (None, Some(id), None) => Ok(Self::User(id.clone())),
-            (None, None, Some(_)) => Ok(Self::Team),
+            (None, None, Some(id)) => Ok(Self::Team(id.clone())),
             _ => Err(Failure::invalid("A handoff goes to exactly one of to_email, to_user_id and to_team_id.")),
         }
     }
@@ -44,40 +50,52 @@ impl To {
     fn entitlement(&self) -> Entitlement {
         match self {
             Self::Email(_) | Self::User(_) => Entitlement::Handoff,
-            Self::Team => Entitlement::TeamHandoff,
+            Self::Team(_) => Entitlement::TeamHandoff,
         }
     }
 
-    async fn find(&self, tx: &mut Tx<'_>) -> Result<users::User, Failure> {
-        let found = match self {
-            Self::Email(key) => users::find_by_email(tx, key).await?,
-            Self::User(id) => match id.parse::<UserId>() {
-                Ok(id) => users::find(tx, id).await?.filter(|user| user.email_verified),
-                Err(_) => None,
+    async fn find(self, tx: &mut Tx<'_>, sender: UserId) -> Result<(To, ReservedFor), Failure> {
+        let user = match self {
+            Self::Email(email) => match users::find_by_email(tx, &email.key).await? {
+                Some(user) => user,
+                None => return Ok((To::Address(email.clone()), ReservedFor::Address { email: email.written })),
             },
-            // There are no teams yet, so every team is unknown (`docs/protocol.md` §5, Existence).
-            Self::Team => return Err(Failure::not_found()),
+            Self::User(id) => known_user(tx, &id).await?,
+            Self::Team(id) => {
+                // An unknown team and one that the sender is not in are the same (`docs/protocol.md` §5, Existence).
+                let team: TeamId = id.parse().map_err(|_| Failure::not_found())?;
+                let (epoch, _) = recipients::team_key(tx, team, sender).await?.ok_or_else(Failure::not_found)?;
+                return Ok((To::Team { id: team, epoch }, ReservedFor::Team { team_id: id }));
+            }
         };
-        found.ok_or_else(|| {
-            Failure::new(Code::RecipientNotJoined, "Nobody with this verified address has joined.")
-                .or("Invite them first: segue invite EMAIL.")
-        })
+        Ok((To::User(user.id.0), ReservedFor::User(answers::recipient_key(tx, user).await?)))
     }
 }
 
-/// Names a handoff, its end and its recipients' keys, so that its sender can seal it.
+async fn known_user(tx: &mut Tx<'_>, id: &str) -> Result<users::User, Failure> {
+    let found = match id.parse::<UserId>() {
+        Ok(id) => users::find(tx, id).await?.filter(|user| user.email_verified),
+        Err(_) => None,
+    };
+    found.ok_or_else(|| {
+        Failure::new(Code::RecipientNotJoined, "Nobody with this id and a verified address has joined.")
+            .or("Hand over to their e-mail address instead.")
+    })
+}
+
+/// Names a handoff, its end and its recipient's key, so that its sender can seal it.
 pub(crate) async fn reserve(
     app: &App,
     principal: &Principal,
     body: &Reserve,
     once: &Once,
-) -> Result<Reservation, Failure> {
+) -> Result<Reserved, Failure> {
     check_verified(principal)?;
-    let to = To::read(body)?;
+    let asked = Asked::read(body)?;
     let (plan, now) = (app.plan(principal), app.clock.now());
     let not_after = plan.grant(now, body.expires_in_hours)?;
-    if !plan.includes(to.entitlement()) {
-        return Err(upgrade_required(to.entitlement()));
+    if !plan.includes(asked.entitlement()) {
+        return Err(upgrade_required(asked.entitlement()));
     }
     let session: SessionId = body.session_id.parse().map_err(|_| Failure::not_found())?;
     let handoff = HandoffId::from_bytes(app.draw()?);
@@ -86,21 +104,15 @@ pub(crate) async fn reserve(
         return Ok(first);
     }
     sessions::find(&mut tx, principal.user, session).await?.ok_or_else(Failure::not_found)?;
-    let recipient = to.find(&mut tx).await?;
+    let (to, recipient) = asked.find(&mut tx, principal.user).await?;
     let reserved_until = now.plus_millis(limits::RESERVATION_MS);
-    let new = reservations::Reservation {
-        handoff,
-        sender: principal.user,
-        session_id: session.to_string(),
-        not_after,
-        reserved_until,
-        recipients: vec![recipient.id.0],
-    };
+    let new =
+        Reservation { handoff, sender: principal.user, session_id: session.to_string(), not_after, reserved_until, to };
     reservations::insert(&mut tx, &new).await?;
-    let answer = Reservation {
+    let answer = Reserved {
         handoff_id: handoff.to_string(),
         not_after: not_after.as_millis(),
-        recipients: vec![answers::recipient_key(&mut tx, recipient).await?],
+        recipient,
         reserved_until: reserved_until.as_millis(),
     };
     once.keep(&mut tx, &answer).await?;
@@ -153,7 +165,7 @@ async fn store(
     snapshot::charge(&mut tx, principal, card).await?;
     upload::record(app, &mut tx, new).await?;
     let reservation = take_reservation(app, &mut tx, principal, admitted).await?;
-    check_recipients(&mut tx, admitted, &reservation).await?;
+    check_recipient(&mut tx, admitted, &reservation).await?;
     snapshot::keep(app, &mut tx, principal, admitted, None).await?;
     check_room(app, &mut tx, principal, 0).await?;
     insert(app, &mut tx, admitted, &reservation).await?;
@@ -171,7 +183,7 @@ async fn take_reservation(
     tx: &mut Tx<'_>,
     principal: &Principal,
     admitted: &Admitted,
-) -> Result<reservations::Reservation, Failure> {
+) -> Result<Reservation, Failure> {
     let header = admitted.header();
     let handoff = header.handoff_id.parse().map_err(|_| Failure::not_found())?;
     let found = reservations::find(tx, principal.user, handoff).await?.ok_or_else(Failure::not_found)?;
@@ -189,43 +201,39 @@ async fn take_reservation(
     Ok(found)
 }
 
-/// The envelope is for exactly those whom the reservation names, under their current keys.
-async fn check_recipients(
-    tx: &mut Tx<'_>,
-    admitted: &Admitted,
-    reservation: &reservations::Reservation,
-) -> Result<(), Failure> {
-    let recipients = &admitted.header().recipients;
-    let named = |user: &UserId| recipients.iter().find(|recipient| recipient.id == user.to_string());
-    if recipients.len() != reservation.recipients.len() {
+/// The envelope is for exactly whom the reservation names, under the current key.
+async fn check_recipient(tx: &mut Tx<'_>, admitted: &Admitted, reservation: &Reservation) -> Result<(), Failure> {
+    let [recipient] = admitted.header().recipients.as_slice() else { return Err(not_reserved_for()) };
+    let (kind, id) = match &reservation.to {
+        To::User(user) => (WrapKind::User, user.to_string()),
+        To::Team { id, .. } => (WrapKind::Team, id.to_string()),
+        // The sender draws the invite and its key; the server knows neither.
+        To::Address(_) => (WrapKind::Invite, recipient.id.clone()),
+    };
+    if recipient.kind != kind || recipient.id != id {
         return Err(not_reserved_for());
     }
-    for user in &reservation.recipients {
-        let recipient = named(user).ok_or_else(not_reserved_for)?;
-        let card = key_cards::current(tx, *user).await?.card;
-        let current = Recipient {
-            kind: WrapKind::User,
-            id: user.to_string(),
-            key_fp: card.encryption_key_fingerprint(),
-            epoch: card.epoch,
-        };
-        if *recipient != current {
-            return Err(stale_key());
+    let current = match &reservation.to {
+        To::User(user) => {
+            let card = key_cards::current(tx, *user).await?.card;
+            (card.encryption_key_fingerprint(), i64::from(card.epoch))
         }
-    }
-    Ok(())
+        To::Team { id, epoch } => {
+            let known = recipients::team_key(tx, *id, reservation.sender).await?.ok_or_else(Failure::not_found)?;
+            (known.1, if known.0 == *epoch { known.0 } else { return Err(stale_key()) })
+        }
+        // Who has joined meanwhile has a key of their own.
+        To::Address(email) if users::find_by_email(tx, &email.key).await?.is_some() => return Err(stale_key()),
+        To::Address(_) => return Ok(()),
+    };
+    if (recipient.key_fp, i64::from(recipient.epoch)) == current { Ok(()) } else { Err(stale_key()) }
 }
 
 fn not_reserved_for() -> Failure {
-    Failure::invalid("The envelope is not for those whom the reservation names.").or("Seal for its recipients.")
+    Failure::invalid("The envelope is not for whom the reservation names.").or("Seal for its recipient.")
 }
 
-async fn insert(
-    app: &App,
-    tx: &mut Tx<'_>,
-    admitted: &Admitted,
-    reservation: &reservations::Reservation,
-) -> Result<(), Failure> {
+async fn insert(app: &App, tx: &mut Tx<'_>, admitted: &Admitted, reservation: &Reservation) -> Result<(), Failure> {
     let (header, now) = (admitted.header(), app.clock.now());
     let card = serde_json::to_string(&public_card(&header.card)).map_err(anyhow::Error::from)?;
     let new = handoffs::NewHandoff {
@@ -237,21 +245,14 @@ async fn insert(
         message: &header.message,
         claim_check: &admitted.envelope().claim_check,
         expires_at: reservation.not_after,
-        recipients: &reservation.recipients,
+        to: &reservation.to,
     };
     handoffs::insert(tx, &new, now).await?;
     let actor = reservation.sender.to_string();
     let event = events::NewEvent { handoff: new.id, kind: "created", actor: &actor, actor_type: "user", payload: "{}" };
     let seq = events::append(tx, &event, now).await?;
-    for recipient in &reservation.recipients {
-        let mail = mail::Mail {
-            kind: "created",
-            handoff: new.id,
-            event: seq,
-            to: *recipient,
-            by: reservation.sender,
-            said: "",
-        };
+    for to in recipients::people(tx, &reservation.to, reservation.sender).await? {
+        let mail = mail::Mail { kind: "created", handoff: new.id, event: seq, to, by: reservation.sender, said: "" };
         mail::enqueue(tx, &mail, now).await?;
     }
     Ok(())

@@ -59,6 +59,10 @@ fn routes(times: Times) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handoffs::get))
         .routes(routes!(handoffs::bundle))
         .routes(routes!(handoffs::claim))
+        .routes(routes!(handoffs::revoke))
+        .routes(routes!(handoffs::decline))
+        .routes(routes!(handoffs::comments, handoffs::comment))
+        .routes(routes!(handoffs::events))
         .layer(middleware::from_fn_with_state(times, timer::limit));
     // A pack may take as long as its bytes keep coming.
     quick.routes(routes!(packs::put, packs::patch, packs::head)).routes(routes!(packs::get))

@@ -2,7 +2,7 @@
 
 use segue_api::{
     bundles::Bundle,
-    handoffs::{Handoff, HandoffBox, Handoffs},
+    handoffs::{Comments, Events, Handoff, HandoffBox, Handoffs},
 };
 use segue_domain::{HandoffId, State, UserId};
 
@@ -10,9 +10,10 @@ use crate::{
     answers,
     app::App,
     failure::Failure,
-    page::Page,
+    page::{Onward, Page},
     snapshot,
     store::{
+        Tx, comments, events,
         handoff_views::{self, HandoffView},
         wraps,
     },
@@ -40,11 +41,34 @@ pub(crate) async fn see(app: &App, party: UserId, id: HandoffId) -> Result<Hando
 /// What a party needs to begin to open it. The wrap goes only to those who may still come to read it: to everybody while
 /// it waits, to the claimer afterwards.
 pub(crate) async fn open(app: &App, party: UserId, id: HandoffId) -> Result<Bundle, Failure> {
-    let row = look(app, party, id).await?;
-    let mine = row.state == State::Pending.as_str() || row.claimed_by.is_some_and(|by| by.0 == party);
+    let row = Some(look(app, party, id).await?).filter(|row| row.concerns(party)).ok_or_else(Failure::not_found)?;
+    let mine = row.state == State::Pending.as_str() || row.is_claimer(party);
     let mut tx = app.db.read().await?;
     let wrap = if mine { wraps::find(&mut tx, row.bundle_id.0, party).await? } else { None };
     snapshot::opening(&mut tx, row.bundle_id.0, wrap).await
+}
+
+/// One page of what its parties wrote to each other.
+pub(crate) async fn comments(app: &App, party: UserId, id: HandoffId, page: &Onward) -> Result<Comments, Failure> {
+    let mut tx = app.db.read().await?;
+    concerned(&mut tx, party, id).await?;
+    let mut rows = comments::list(&mut tx, id, page).await?;
+    let next = page.cut(&mut rows, |row| row.seq);
+    Ok(Comments { comments: rows.iter().map(answers::comment).collect(), next })
+}
+
+/// One page of its audit log.
+pub(crate) async fn events(app: &App, party: UserId, id: HandoffId, page: &Onward) -> Result<Events, Failure> {
+    let mut tx = app.db.read().await?;
+    concerned(&mut tx, party, id).await?;
+    let mut rows = events::list(&mut tx, id, page).await?;
+    let next = page.cut(&mut rows, |row| row.seq);
+    Ok(Events { events: rows.into_iter().map(answers::event).collect(), next })
+}
+
+async fn concerned(tx: &mut Tx<'_>, party: UserId, id: HandoffId) -> Result<(), Failure> {
+    let row = handoff_views::find(tx, party, id).await?;
+    row.filter(|row| row.concerns(party)).map(drop).ok_or_else(Failure::not_found)
 }
 
 /// The handoff, after what looking at it changes was recorded.
@@ -54,7 +78,7 @@ async fn look(app: &App, party: UserId, id: HandoffId) -> Result<HandoffView, Fa
         found.ok_or_else(Failure::not_found)
     };
     let row = find().await?;
-    let first_look = row.recipient_id.0 == party && row.viewed_at.is_none();
+    let first_look = row.is_recipient && row.viewed_at.is_none();
     if row.state == State::Pending.as_str() && (first_look || app.clock.now() >= row.expires_at) {
         transition::look(app, party, id).await?;
         return find().await;

@@ -1,7 +1,7 @@
 //! The Segue server: accounts, handoffs and sealed packs. It sees ciphertext and cards only.
 //!
 //! ```text
-//!  http ──▶ joining · upload · snapshot · handing · inbox · transition ──▶ store (SQL) · packs (bytes)
+//!  http ──▶ joining · upload · snapshot · handing · inbox · lifecycle ▸ transition ──▶ store (SQL) · packs (bytes)
 //! ```
 //!
 //! * `connections` bounds what a client may hold open; `answering` is the service of one connection.
@@ -23,6 +23,7 @@ mod handing;
 mod http;
 mod inbox;
 pub mod joining;
+mod lifecycle;
 pub mod listen;
 pub mod logs;
 mod mail;

@@ -52,6 +52,14 @@ impl Once {
         Ok(Some(serde_json::from_str(&answer).map_err(anyhow::Error::from)?))
     }
 
+    /// Frees the key: the request was refused, although something else is kept.
+    pub(crate) async fn give_back(&self, tx: &mut Tx<'_>) -> Result<(), Failure> {
+        match &self.key {
+            Some(key) => Ok(idempotency::delete(tx, self.user, &key.text).await?),
+            None => Ok(()),
+        }
+    }
+
     /// Keeps the answer for repeats.
     pub(crate) async fn keep<T: Serialize>(&self, tx: &mut Tx<'_>, answer: &T) -> Result<(), Failure> {
         if let Some(key) = &self.key {

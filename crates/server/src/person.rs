@@ -6,14 +6,20 @@ use crate::failure::Failure;
 
 /// An address that could be mailed to: as it was written, and in lower case for comparing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Email {
+pub struct Email {
     /// As it was written.
-    pub(crate) written: String,
+    pub written: String,
     /// In lower case.
-    pub(crate) key: String,
+    pub key: String,
 }
 
 impl Email {
+    /// An address that was read before.
+    pub(crate) fn known(written: String) -> Self {
+        let key = written.to_ascii_lowercase();
+        Self { written, key }
+    }
+
     /// Reads an address. Narrow on purpose: what passes can stand in a mail's header without quoting.
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
         let text = text.trim();
@@ -26,11 +32,7 @@ impl Email {
             let title = format!("An e-mail address has at most {EMAIL_BYTES_MAX} bytes.");
             return Err(Failure::invalid(title).or("Use another address."));
         }
-        if fits && local_plain && domain_plain {
-            Ok(Self { written: text.to_owned(), key: text.to_ascii_lowercase() })
-        } else {
-            Err(wrong())
-        }
+        if fits && local_plain && domain_plain { Ok(Self::known(text.to_owned())) } else { Err(wrong()) }
     }
 }
 

@@ -9,7 +9,9 @@
 mod columns;
 
 pub mod bundles;
+pub mod comments;
 pub mod copy;
+pub mod declines;
 pub mod devices;
 pub mod events;
 pub mod handoff_views;
@@ -21,6 +23,7 @@ pub mod key_cards;
 pub mod outbox;
 pub mod packs;
 pub mod projects;
+pub mod recipients;
 pub mod records;
 pub mod reservations;
 pub mod sessions;
@@ -94,7 +97,7 @@ macro_rules! on {
 
 /// A `SELECT` whose row stays as it is until the transaction ends. SQLite's writer is alone anyway.
 macro_rules! locked {
-    ($tx:expr, $sql:literal) => {
+    ($tx:expr, $sql:expr) => {
         match $tx {
             $crate::store::Tx::Sqlite(_) => $sql,
             $crate::store::Tx::Postgres(_) | $crate::store::Tx::PostgresReads(_) => concat!($sql, " FOR UPDATE"),

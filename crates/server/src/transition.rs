@@ -4,15 +4,16 @@
 //! begin ▶ load under a lock, joined with who asks ▶ eligibility ▶ apply ▶ save ▶ event, mails, effects ▶ commit
 //! ```
 //!
-//! A state, its event and its effects are one transaction, and nothing but the database is spoken to while it is open.
+//! A state, its event and its effects are one transaction, and nothing but the database is spoken to while it is open. What
+//! parties may do is in `lifecycle`.
 
-use segue_api::handoffs::{Claim, Claimed};
 use segue_domain::{
-    Handoff, HandoffId, SessionId, State, Timestamp, UserId,
+    CommentId, Handoff, HandoffId, State, Timestamp, UserId,
     handoff::{Audit, Effect, Event, Rejected},
 };
-use segue_signed::{SignedEnvelope, sha256};
-use subtle::ConstantTimeEq as _;
+use segue_signed::SignedEnvelope;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
 
 use crate::{
     app::App,
@@ -23,61 +24,110 @@ use crate::{
     store::{
         Tx, bundles, events,
         handoffs::{self, Loaded},
-        sessions,
+        recipients, sessions,
     },
 };
+
+/// What somebody does to a handoff, under its lock.
+pub(crate) struct Deed<'a> {
+    /// The transaction.
+    pub(crate) tx: Tx<'static>,
+    /// The handoff, as it was.
+    pub(crate) loaded: Loaded,
+    /// Now.
+    pub(crate) now: Timestamp,
+    by: &'a Principal,
+    once: &'a Once,
+}
+
+/// What somebody says with a deed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Said<'a> {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Why.
+    Reason(&'a str),
+    /// A comment.
+    Comment(CommentId, &'a str),
+}
+
+impl Said<'_> {
+    fn text(&self) -> &str {
+        match self {
+            Self::Nothing => "",
+            Self::Reason(text) | Self::Comment(_, text) => text,
+        }
+    }
+
+    fn payload(&self) -> String {
+        match self {
+            Self::Nothing => "{}".to_owned(),
+            Self::Reason(reason) => json!({ "reason": reason }).to_string(),
+            Self::Comment(id, _) => json!({ "comment_id": id.to_string() }).to_string(),
+        }
+    }
+}
+
+/// What a deed came to.
+pub(crate) struct Outcome {
+    /// The handoff afterwards.
+    pub(crate) after: Handoff,
+    /// Number of the last event that it caused; 0 without one.
+    pub(crate) event: i64,
+}
+
+impl<'a> Deed<'a> {
+    /// Loads the handoff for somebody with the `right` to the deed; to everybody else it is not there (SPEC T14).
+    pub(crate) async fn begin(
+        app: &App,
+        by: &'a Principal,
+        id: HandoffId,
+        once: &'a Once,
+        right: impl Fn(&Loaded) -> bool,
+    ) -> Result<Self, Failure> {
+        let now = app.clock.now();
+        let mut tx = app.db.begin().await?;
+        let loaded = handoffs::load(&mut tx, by.user, id).await?;
+        let loaded = loaded.filter(right).ok_or_else(Failure::not_found)?;
+        Ok(Self { tx, loaded, now, by, once })
+    }
+
+    /// The first answer when this is a repeat (SPEC T18).
+    pub(crate) async fn first_answer<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Failure> {
+        self.once.first_answer(&mut self.tx, self.now).await
+    }
+
+    /// Does it.
+    pub(crate) async fn apply(&mut self, event: &Event, said: Said<'_>) -> Result<Outcome, Failure> {
+        transition(&mut self.tx, &self.loaded, event, said, Some(self.by.user), self.now).await
+    }
+
+    /// Commits. A deed that came too late left the expiry in its place, and says so.
+    pub(crate) async fn end<T: Serialize>(mut self, outcome: &Outcome, answer: T) -> Result<T, Failure> {
+        if !matches!(outcome.after.state, State::Expired { .. }) {
+            return self.finish(answer).await;
+        }
+        self.once.give_back(&mut self.tx).await?;
+        self.tx.commit().await?;
+        Err(Rejected::Expired.into())
+    }
+
+    /// Commits, with the answer to this and to its repeats.
+    pub(crate) async fn finish<T: Serialize>(mut self, answer: T) -> Result<T, Failure> {
+        self.once.keep(&mut self.tx, &answer).await?;
+        self.tx.commit().await?;
+        Ok(answer)
+    }
+}
 
 /// Records that a party looked: a recipient's first look, or an expiry that nobody recorded yet.
 pub async fn look(app: &App, party: UserId, id: HandoffId) -> Result<(), Failure> {
     let mut tx = app.db.begin().await?;
     let loaded = handoffs::load(&mut tx, party, id).await?.ok_or_else(Failure::not_found)?;
     let event = if loaded.is_recipient { Event::View } else { Event::Tick };
-    transition(&mut tx, &loaded, &event, Some(party), app.clock.now()).await?;
+    transition(&mut tx, &loaded, &event, Said::Nothing, Some(party), app.clock.now()).await?;
     Ok(tx.commit().await?)
-}
-
-/// Claims a handoff for a recipient. One claim wins; repeating one's own gives the same session (SPEC T13).
-pub(crate) async fn claim(
-    app: &App,
-    principal: &Principal,
-    id: HandoffId,
-    body: &Claim,
-    once: &Once,
-) -> Result<Claimed, Failure> {
-    let session = SessionId::from_bytes(app.draw()?);
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    let loaded = handoffs::load(&mut tx, principal.user, id).await?;
-    let loaded = loaded.filter(|loaded| loaded.is_recipient).ok_or_else(Failure::not_found)?;
-    if let Some(first) = once.first_answer(&mut tx, now).await? {
-        return Ok(first);
-    }
-    check_proof(&loaded, body)?;
-    let event = Event::Claim { by: principal.user, session };
-    let after = transition(&mut tx, &loaded, &event, Some(principal.user), now).await?;
-    let answer = match after.state {
-        State::Claimed { session, .. } => {
-            let (handoff_id, bundle_id) = (id.to_string(), loaded.bundle.to_string());
-            Ok(Claimed { handoff_id, session_id: session.to_string(), bundle_id })
-        }
-        // It came too late: what is committed is the expiry.
-        _ => Err(Failure::from(Rejected::Expired)),
-    };
-    if let Ok(answer) = &answer {
-        once.keep(&mut tx, answer).await?;
-    }
-    tx.commit().await?;
-    answer
-}
-
-/// Shows that the claimer can open what they claim, so that nobody burns what they cannot open. Constant time, although
-/// what is compared are hashes.
-fn check_proof(loaded: &Loaded, body: &Claim) -> Result<(), Failure> {
-    if bool::from(sha256(&body.claim_proof.0).ct_eq(&loaded.claim_check)) {
-        return Ok(());
-    }
-    Err(Failure::new(segue_api::Code::WrongProof, "This proof does not open the bundle.")
-        .or("Open the wrap with the key that the envelope names, and derive the proof from it."))
 }
 
 /// Records expiries that nobody asked about; at most `limit`, and says how many there were.
@@ -87,7 +137,7 @@ pub async fn expire_due(app: &App, limit: i64) -> Result<usize, Failure> {
     for id in &due {
         let mut tx = app.db.begin().await?;
         if let Some(loaded) = handoffs::load_for_sweep(&mut tx, *id).await? {
-            transition(&mut tx, &loaded, &Event::Tick, None, now).await?;
+            transition(&mut tx, &loaded, &Event::Tick, Said::Nothing, None, now).await?;
         }
         tx.commit().await?;
     }
@@ -98,38 +148,45 @@ async fn transition(
     tx: &mut Tx<'_>,
     loaded: &Loaded,
     event: &Event,
+    said: Said<'_>,
     actor: Option<UserId>,
     now: Timestamp,
-) -> Result<Handoff, Failure> {
+) -> Result<Outcome, Failure> {
     let (after, effects) = loaded.handoff.apply(event, now)?;
-    if after != loaded.handoff && !handoffs::save(tx, loaded, &after).await? {
+    let reason = if let Said::Reason(reason) = said { Some(reason) } else { None };
+    // Why it ended; not with what came too late, nor with one member's word.
+    let reason = reason.filter(|_| matches!(after.state, State::Revoked { .. } | State::Declined { .. }));
+    if after != loaded.handoff && !handoffs::save(tx, loaded, &after, reason).await? {
         return Err(anyhow::anyhow!("a locked handoff changed").into());
     }
     let mut number = 0;
     for effect in effects {
         match effect {
-            Effect::Audit(audit) => number = record(tx, loaded, audit, actor, now).await?,
-            Effect::Mail(audit) => tell(tx, loaded, audit, number, actor, now).await?,
+            Effect::Audit(audit) => number = record(tx, loaded, audit, said, actor, now).await?,
+            Effect::Mail(audit) => tell(tx, loaded, audit, number, said, actor, now).await?,
             Effect::OpenSession => open_session(tx, loaded, &after, now).await?,
             Effect::ReleaseBundle => bundles::release(tx, loaded.bundle).await?,
             // The event is the news; there is nothing else to write for who listens.
             Effect::Announce => {}
         }
     }
-    Ok(after)
+    Ok(Outcome { after, event: number })
 }
 
 async fn record(
     tx: &mut Tx<'_>,
     loaded: &Loaded,
     audit: Audit,
+    said: Said<'_>,
     actor: Option<UserId>,
     now: Timestamp,
 ) -> Result<i64, Failure> {
     // An expiry is nobody's deed, whoever notices it.
-    let person = actor.filter(|_| audit != Audit::Expired).map(|actor| actor.to_string());
+    let expired = audit == Audit::Expired;
+    let person = actor.filter(|_| !expired).map(|actor| actor.to_string());
     let (actor, actor_type) = person.as_deref().map_or(("server", "server"), |person| (person, "user"));
-    let event = events::NewEvent { handoff: loaded.id, kind: audit.as_str(), actor, actor_type, payload: "{}" };
+    let payload = if expired { "{}".to_owned() } else { said.payload() };
+    let event = events::NewEvent { handoff: loaded.id, kind: audit.as_str(), actor, actor_type, payload: &payload };
     Ok(events::append(tx, &event, now).await?)
 }
 
@@ -139,14 +196,20 @@ async fn tell(
     loaded: &Loaded,
     audit: Audit,
     event: i64,
+    said: Said<'_>,
     actor: Option<UserId>,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let Some(by) = actor else { return Ok(()) };
-    let others = if by == loaded.sender { handoffs::recipients(tx, loaded.id).await? } else { vec![loaded.sender] };
+    let others = match loaded.handoff.state {
+        _ if by != loaded.sender => vec![loaded.sender],
+        // What is said after a claim is between the two.
+        State::Claimed { by: claimer, .. } => vec![claimer],
+        _ => recipients::people(tx, &loaded.to, loaded.sender).await?,
+    };
     // Who handed to oneself needs no mail about it.
     for to in others.into_iter().filter(|other| *other != by) {
-        let mail = Mail { kind: audit.as_str(), handoff: loaded.id, event, to, by, said: "" };
+        let mail = Mail { kind: audit.as_str(), handoff: loaded.id, event, to, by, said: said.text() };
         mail::enqueue(tx, &mail, now).await?;
     }
     Ok(())

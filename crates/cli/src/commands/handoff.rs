@@ -1,6 +1,6 @@
 //! `segue handoff`: hands a session to somebody, as it is now (SPEC T1–T3).
 
-use segue_api::handoffs::{Handoff, RecipientKey as Listed, Reservation, Reserve};
+use segue_api::handoffs::{Handoff, RecipientKey as Listed, Reservation, Reserve, ReservedFor};
 use segue_crypto::RecipientKey;
 use segue_domain::{HandoffId, limits::MESSAGE_CHARS_MAX};
 use segue_signed::{BundleKind, SignedKeyCard, WrapKind};
@@ -72,8 +72,13 @@ fn listed<'a>(reservation: &'a Reservation, options: &args::Handoff) -> Result<&
     if reservation.handoff_id.parse::<HandoffId>().is_err() {
         return Err(CliError::verification("the server names no handoff"));
     }
-    let [recipient] = reservation.recipients.as_slice() else {
-        return Err(CliError::verification("the server names another number of recipients than one"));
+    let ReservedFor::User(recipient) = &reservation.recipient else {
+        return Err(CliError::new(
+            Exit::NotFound,
+            "recipient_not_joined",
+            "nobody with this verified address has joined",
+        )
+        .hint("Invite them first: segue invite EMAIL."));
     };
     let same_email = options.to.as_ref().is_none_or(|email| email.trim().eq_ignore_ascii_case(&recipient.email));
     let same_user = options.to_user_id.as_ref().is_none_or(|user| *user == recipient.user_id);

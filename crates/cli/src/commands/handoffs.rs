@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use segue_api::handoffs::{Handoff, Role};
+use segue_api::handoffs::{Handoff, Recipient, Role};
 use segue_domain::HandoffId;
 use serde_json::{Value, json};
 
@@ -35,14 +35,17 @@ fn list(remote: &Remote, which: &str, cursor: Option<&str>, output: &Output) -> 
     let value = json!({"handoffs": page.handoffs.iter().map(to_json).collect::<Vec<_>>(), "next": page.next});
     let mut text = String::new();
     for handoff in &page.handoffs {
-        let (preposition, other) =
-            if which == "inbox" { ("from", &handoff.sender) } else { ("to", &handoff.recipient) };
+        let (preposition, other) = if which == "inbox" {
+            ("from", handoff.sender.email.as_str())
+        } else {
+            ("to", name_of(&handoff.recipient))
+        };
         let line = format!(
             "{}  {}  {:8}  {preposition} {}  {}",
             Untrusted(&handoff.handoff_id),
             day(handoff.created_at),
             Untrusted(&handoff.status),
-            Untrusted(&other.email).short(40),
+            Untrusted(other).short(40),
             Untrusted(&handoff.card.title).short(48),
         );
         // Writing to a String cannot fail.
@@ -104,13 +107,12 @@ pub(super) fn parse_id(text: &str) -> Result<HandoffId> {
 fn describe(handoff: &Handoff) -> String {
     let card = &handoff.card;
     let mut text = format!(
-        "{}  {}\nfrom      {} <{}>\nto        {} <{}>\ncreated   {}\nends      {}",
+        "{}  {}\nfrom      {} <{}>\nto        {}\ncreated   {}\nends      {}",
         Untrusted(&handoff.handoff_id),
         Untrusted(&handoff.status),
         Untrusted(&handoff.sender.name),
         Untrusted(&handoff.sender.email),
-        Untrusted(&handoff.recipient.name),
-        Untrusted(&handoff.recipient.email),
+        described(&handoff.recipient),
         day(handoff.created_at),
         day(handoff.expires_at),
     );
@@ -139,6 +141,23 @@ fn describe(handoff: &Handoff) -> String {
         write!(text, "\n\n{}", Untrusted(&handoff.message).paragraphs("  ")).unwrap_or_default();
     }
     text
+}
+
+/// An address, or a team's name.
+pub(super) fn name_of(recipient: &Recipient) -> &str {
+    match recipient {
+        Recipient::User(party) => &party.email,
+        Recipient::Team { name, .. } => name,
+        Recipient::Address { email } => email,
+    }
+}
+
+fn described(recipient: &Recipient) -> String {
+    match recipient {
+        Recipient::User(party) => format!("{} <{}>", Untrusted(&party.name), Untrusted(&party.email)),
+        Recipient::Team { team_id, name } => format!("the team {} ({})", Untrusted(name), Untrusted(team_id)),
+        Recipient::Address { email } => format!("{}, who has not joined yet", Untrusted(email)),
+    }
 }
 
 fn to_json(handoff: &Handoff) -> Value {

@@ -5,12 +5,21 @@ use std::sync::Arc;
 use axum::{Json, extract::State, http::StatusCode};
 use segue_api::{
     bundles::Bundle,
-    handoffs::{Claim, Claimed, Handoff, Handoffs, ListHandoffs, Reservation, Reserve},
+    handoffs::{
+        Claim, Claimed, Comment, Comments, Decline, Events, Handoff, Handoffs, ListEntries, ListHandoffs, NewComment,
+        Reservation, Reserve, Revoke,
+    },
 };
 use segue_domain::HandoffId;
 
 use super::ask::{Ask, Call, Id, Wanted};
-use crate::{app::App, failure::Failure, handing, inbox, page::Page, parcel::Sent, transition};
+use crate::{
+    app::App,
+    failure::Failure,
+    handing, inbox, lifecycle,
+    page::{Onward, Page},
+    parcel::Sent,
+};
 
 /// Names a handoff, its end and the keys to seal it for.
 #[utoipa::path(post, path = "/api/v1/handoffs/reserve", request_body = Reserve, responses((status = 200, body = Reservation), Failure))]
@@ -69,5 +78,70 @@ pub(super) async fn claim(
     State(app): State<Arc<App>>,
     call: Call<Claim, Id<HandoffId>>,
 ) -> Result<Json<Claimed>, Failure> {
-    transition::claim(&app, &call.principal, call.ids.0, &call.body, &call.once).await.map(Json)
+    lifecycle::claim(&app, &call.principal, call.ids.0, &call.body, &call.once).await.map(Json)
+}
+
+/// Takes a handoff back. Its sender only.
+#[utoipa::path(
+    post, path = "/api/v1/handoffs/{id}/revoke", params(("id" = String, Path)), request_body = Revoke,
+    responses((status = 200, body = Handoff), Failure)
+)]
+pub(super) async fn revoke(
+    State(app): State<Arc<App>>,
+    call: Call<Revoke, Id<HandoffId>>,
+) -> Result<Json<Handoff>, Failure> {
+    lifecycle::revoke(&app, &call.principal, call.ids.0, &call.body, &call.once).await.map(Json)
+}
+
+/// Refuses a handoff. A recipient only; one member of a team refuses for themselves.
+#[utoipa::path(
+    post, path = "/api/v1/handoffs/{id}/decline", params(("id" = String, Path)), request_body = Decline,
+    responses((status = 200, body = Handoff), Failure)
+)]
+pub(super) async fn decline(
+    State(app): State<Arc<App>>,
+    call: Call<Decline, Id<HandoffId>>,
+) -> Result<Json<Handoff>, Failure> {
+    lifecycle::decline(&app, &call.principal, call.ids.0, &call.body, &call.once).await.map(Json)
+}
+
+/// Writes to the other party, in any state.
+#[utoipa::path(
+    post, path = "/api/v1/handoffs/{id}/comments", params(("id" = String, Path)), request_body = NewComment,
+    responses((status = 201, body = Comment), Failure)
+)]
+pub(super) async fn comment(
+    State(app): State<Arc<App>>,
+    call: Call<NewComment, Id<HandoffId>>,
+) -> Result<(StatusCode, Json<Comment>), Failure> {
+    let comment = lifecycle::comment(&app, &call.principal, call.ids.0, &call.body, &call.once).await?;
+    Ok((StatusCode::CREATED, Json(comment)))
+}
+
+/// One page of what the parties wrote to each other, oldest first.
+#[utoipa::path(
+    get, path = "/api/v1/handoffs/{id}/comments", params(("id" = String, Path), ListEntries),
+    responses((status = 200, body = Comments), Failure)
+)]
+pub(super) async fn comments(
+    State(app): State<Arc<App>>,
+    ask: Ask<Id<HandoffId>>,
+    Wanted(query): Wanted<ListEntries>,
+) -> Result<Json<Comments>, Failure> {
+    let page = Onward::new(query.cursor.as_deref(), query.limit)?;
+    inbox::comments(&app, ask.principal.user, ask.ids.0, &page).await.map(Json)
+}
+
+/// One page of the audit log, oldest first.
+#[utoipa::path(
+    get, path = "/api/v1/handoffs/{id}/events", params(("id" = String, Path), ListEntries),
+    responses((status = 200, body = Events), Failure)
+)]
+pub(super) async fn events(
+    State(app): State<Arc<App>>,
+    ask: Ask<Id<HandoffId>>,
+    Wanted(query): Wanted<ListEntries>,
+) -> Result<Json<Events>, Failure> {
+    let page = Onward::new(query.cursor.as_deref(), query.limit)?;
+    inbox::events(&app, ask.principal.user, ask.ids.0, &page).await.map(Json)
 }

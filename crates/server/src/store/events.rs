@@ -12,6 +12,7 @@ use super::{
     columns::{self, Millis, Text},
     on,
 };
+use crate::page::Onward;
 
 /// Something that happened to a handoff.
 #[derive(Debug)]
@@ -74,4 +75,26 @@ pub async fn append(tx: &mut Tx<'_>, new: &NewEvent<'_>, now: Timestamp) -> Resu
         .await
         .map(drop))?;
     Ok(seq)
+}
+
+/// An event with the name of who caused it.
+#[derive(Debug, FromRow)]
+pub struct Event {
+    pub(crate) seq: i64,
+    pub(crate) kind: String,
+    pub(crate) actor: String,
+    pub(crate) actor_type: String,
+    pub(crate) name: Option<String>,
+    #[sqlx(try_from = "Millis")]
+    pub(crate) at: Timestamp,
+    pub(crate) payload: String,
+    pub(crate) previous: Option<Vec<u8>>,
+    pub(crate) hash: Vec<u8>,
+}
+
+/// One page of a handoff's events, oldest first.
+pub async fn list(tx: &mut Tx<'_>, handoff: HandoffId, page: &Onward) -> Result<Vec<Event>, sqlx::Error> {
+    let sql = "SELECT e.seq, e.kind, e.actor, e.actor_type, u.name, e.at, e.payload, e.previous, e.hash FROM events e \
+               LEFT JOIN users u ON u.id = e.actor WHERE e.handoff_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3";
+    on!(tx, |c| sqlx::query_as(sql).bind(Text(handoff)).bind(page.after).bind(page.fetch()).fetch_all(c).await)
 }

@@ -7,6 +7,7 @@ use super::{
     Tx,
     columns::{self, Millis, Text},
     locked, on,
+    recipients::{self, To, is_party, is_recipient},
 };
 
 /// A handoff under the lock of a transaction, with what its rules and effects need.
@@ -28,6 +29,8 @@ pub struct Loaded {
     pub card: String,
     /// SHA-256 of what a claimer must show.
     pub claim_check: [u8; 32],
+    /// To whom it goes.
+    pub to: To,
     /// Whether the principal whom it was loaded for is a recipient.
     pub is_recipient: bool,
 }
@@ -51,8 +54,8 @@ pub struct NewHandoff<'a> {
     pub claim_check: &'a [u8; 32],
     /// When it ends by itself.
     pub expires_at: Timestamp,
-    /// Who is given it.
-    pub recipients: &'a [UserId],
+    /// To whom it goes.
+    pub to: &'a To,
 }
 
 #[derive(FromRow)]
@@ -69,6 +72,8 @@ struct Row {
     ended_at: Option<Millis>,
     claimed_by: Option<Text<UserId>>,
     claimed_session_id: Option<Text<SessionId>>,
+    #[sqlx(flatten)]
+    to: recipients::Columns,
     is_recipient: bool,
 }
 
@@ -101,6 +106,7 @@ impl Row {
             bundle: self.bundle_id.0,
             card: self.card,
             claim_check: columns::hash(&self.claim_check, "a claim check")?,
+            to: self.to.try_into()?,
             is_recipient: self.is_recipient,
         })
     }
@@ -109,7 +115,9 @@ impl Row {
 /// Adds a handoff.
 pub async fn insert(tx: &mut Tx<'_>, new: &NewHandoff<'_>, now: Timestamp) -> Result<(), sqlx::Error> {
     let sql = "INSERT INTO handoffs (id, version, state, sender_id, session_id, bundle_id, card, message, claim_check, \
-               created_at, expires_at) VALUES ($1, 1, 'pending', $2, $3, $4, $5, $6, $7, $8, $9)";
+               created_at, expires_at, to_user_id, to_team_id, to_team_epoch, to_email, to_email_key) \
+               VALUES ($1, 1, 'pending', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    let (team, address) = (new.to.team(), new.to.address());
     on!(tx, |c| sqlx::query(sql)
         .bind(Text(new.id))
         .bind(Text(new.sender))
@@ -120,46 +128,49 @@ pub async fn insert(tx: &mut Tx<'_>, new: &NewHandoff<'_>, now: Timestamp) -> Re
         .bind(new.claim_check.as_slice())
         .bind(Millis::from(now))
         .bind(Millis::from(new.expires_at))
+        .bind(new.to.user())
+        .bind(team.map(|(id, _)| id))
+        .bind(team.map(|(_, epoch)| epoch))
+        .bind(address.map(|email| email.written.as_str()))
+        .bind(address.map(|email| email.key.as_str()))
         .execute(c)
         .await
-        .map(drop))?;
-    for (position, user) in (0_i64..).zip(new.recipients) {
-        let sql = "INSERT INTO handoff_recipients (handoff_id, position, user_id) VALUES ($1, $2, $3)";
-        on!(tx, |c| sqlx::query(sql).bind(Text(new.id)).bind(position).bind(Text(*user)).execute(c).await.map(drop))?;
-    }
-    Ok(())
+        .map(drop))
+}
+
+macro_rules! select {
+    ($is_recipient:expr, $which:expr) => {
+        concat!(
+            "SELECT h.version, h.state, h.sender_id, h.session_id, h.bundle_id, h.card, h.claim_check, h.expires_at, \
+             h.viewed_at, h.ended_at, h.claimed_by, h.claimed_session_id, h.to_user_id, h.to_team_id, h.to_team_epoch, \
+             h.to_email, ",
+            $is_recipient,
+            " AS is_recipient FROM handoffs h WHERE h.id = $1",
+            $which
+        )
+    };
 }
 
 /// A handoff as one of its parties may load it, locked; nobody else finds it.
 pub async fn load(tx: &mut Tx<'_>, party: UserId, id: HandoffId) -> Result<Option<Loaded>, sqlx::Error> {
-    let sql = locked!(
-        tx,
-        "SELECT version, state, sender_id, session_id, bundle_id, card, claim_check, expires_at, viewed_at, ended_at, \
-         claimed_by, claimed_session_id, \
-         EXISTS (SELECT 1 FROM handoff_recipients r WHERE r.user_id = $2 AND r.handoff_id = handoffs.id) AS is_recipient \
-         FROM handoffs WHERE id = $1 AND (sender_id = $2 OR \
-         EXISTS (SELECT 1 FROM handoff_recipients r WHERE r.user_id = $2 AND r.handoff_id = handoffs.id))"
-    );
+    let sql = locked!(tx, select!(is_recipient!(), concat!(" AND ", is_party!())));
     let row: Option<Row> = on!(tx, |c| sqlx::query_as(sql).bind(Text(id)).bind(Text(party)).fetch_optional(c).await)?;
-    row.map(|row| row.load(id)).transpose()
+    let Some(mut loaded) = row.map(|row| row.load(id)).transpose()? else { return Ok(None) };
+    if let To::Team { id: team, epoch } = loaded.to
+        && loaded.is_recipient
+    {
+        // Again, behind the lock: PostgreSQL looked at the roster before it waited.
+        loaded.is_recipient = recipients::has_key(tx, team, epoch, party).await?;
+    }
+    let claimer = matches!(loaded.handoff.state, State::Claimed { by, .. } if by == party);
+    Ok(Some(loaded).filter(|loaded| loaded.is_recipient || claimer || loaded.sender == party))
 }
 
 /// A handoff for the sweep, locked.
 pub async fn load_for_sweep(tx: &mut Tx<'_>, id: HandoffId) -> Result<Option<Loaded>, sqlx::Error> {
-    let sql = locked!(
-        tx,
-        "SELECT version, state, sender_id, session_id, bundle_id, card, claim_check, expires_at, viewed_at, ended_at, \
-         claimed_by, claimed_session_id, FALSE AS is_recipient FROM handoffs WHERE id = $1"
-    );
+    let sql = locked!(tx, select!("FALSE", ""));
     let row: Option<Row> = on!(tx, |c| sqlx::query_as(sql).bind(Text(id)).fetch_optional(c).await)?;
     row.map(|row| row.load(id)).transpose()
-}
-
-/// To whom a handoff goes.
-pub async fn recipients(tx: &mut Tx<'_>, id: HandoffId) -> Result<Vec<UserId>, sqlx::Error> {
-    let sql = "SELECT user_id FROM handoff_recipients WHERE handoff_id = $1 ORDER BY position";
-    let users: Vec<Text<UserId>> = on!(tx, |c| sqlx::query_scalar(sql).bind(Text(id)).fetch_all(c).await)?;
-    Ok(users.into_iter().map(|user| user.0).collect())
 }
 
 /// Handoffs that wait although their time is over; at most `limit`.
@@ -170,22 +181,28 @@ pub async fn due(tx: &mut Tx<'_>, now: Timestamp, limit: i64) -> Result<Vec<Hand
     Ok(ids.into_iter().map(|id| id.0).collect())
 }
 
-/// Writes what the state machine decided; false when somebody else changed the handoff since `loaded`, which its lock
-/// forbids.
-pub async fn save(tx: &mut Tx<'_>, loaded: &Loaded, after: &Handoff) -> Result<bool, sqlx::Error> {
+/// Writes what the state machine decided, and why it ended when somebody said so; false when somebody else changed the
+/// handoff since `loaded`, which its lock forbids.
+pub async fn save(
+    tx: &mut Tx<'_>,
+    loaded: &Loaded,
+    after: &Handoff,
+    reason: Option<&str>,
+) -> Result<bool, sqlx::Error> {
     let (ended_at, claimed) = match &after.state {
         State::Pending => (None, None),
         State::Claimed { by, session, at } => (Some(*at), Some((*by, *session))),
         State::Revoked { at } | State::Declined { at } | State::Expired { at } => (Some(*at), None),
     };
     let sql = "UPDATE handoffs SET state = $1, version = version + 1, viewed_at = $2, ended_at = $3, claimed_by = $4, \
-               claimed_session_id = $5 WHERE id = $6 AND version = $7";
+               claimed_session_id = $5, reason = $6 WHERE id = $7 AND version = $8";
     let done = on!(tx, |c| sqlx::query(sql)
         .bind(after.state.as_str())
         .bind(after.viewed_at.map(Millis::from))
         .bind(ended_at.map(Millis::from))
         .bind(claimed.map(|(by, _)| Text(by)))
         .bind(claimed.map(|(_, session)| Text(session)))
+        .bind(reason)
         .bind(Text(loaded.id))
         .bind(loaded.version)
         .execute(c)

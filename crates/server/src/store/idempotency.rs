@@ -52,6 +52,12 @@ pub async fn finish(tx: &mut Tx<'_>, user: UserId, key: &str, answer: &str) -> R
     on!(tx, |c| sqlx::query(sql).bind(answer).bind(Text(user)).bind(key).execute(c).await.map(drop))
 }
 
+/// Frees a key that was taken for a request that was then refused.
+pub async fn delete(tx: &mut Tx<'_>, user: UserId, key: &str) -> Result<(), sqlx::Error> {
+    let sql = "DELETE FROM idempotency WHERE user_id = $1 AND idempotency_key = $2";
+    on!(tx, |c| sqlx::query(sql).bind(Text(user)).bind(key).execute(c).await.map(drop))
+}
+
 /// Forgets keys that were taken before `before`.
 pub async fn delete_older(tx: &mut Tx<'_>, before: Timestamp) -> Result<(), sqlx::Error> {
     let sql = "DELETE FROM idempotency WHERE created_at < $1";

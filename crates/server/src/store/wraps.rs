@@ -22,15 +22,18 @@ pub async fn save(tx: &mut Tx<'_>, bundle: BundleId, wrap: &Wrap) -> Result<(), 
         .map(drop))
 }
 
-/// A person's wrap of a bundle: their own one, else the one that was made for them.
+/// The wrap that a reader opens a bundle with: their own one, else the one that was made for them, else the one for their
+/// team or for who has the invite link. The caller knows that they may see the bundle.
 pub async fn find(tx: &mut Tx<'_>, bundle: BundleId, reader: UserId) -> Result<Option<Vec<u8>>, sqlx::Error> {
-    let sql = "SELECT bytes FROM wraps WHERE bundle_id = $1 AND recipient_id = $2 AND kind IN ($3, $4) \
-               ORDER BY CASE WHEN kind = $3 THEN 0 ELSE 1 END LIMIT 1";
+    let sql = "SELECT bytes FROM wraps WHERE bundle_id = $1 AND (kind IN ($5, $6) OR (recipient_id = $2 \
+               AND kind IN ($3, $4))) ORDER BY CASE WHEN kind = $3 THEN 0 WHEN kind = $4 THEN 1 ELSE 2 END LIMIT 1";
     on!(tx, |c| sqlx::query_scalar(sql)
         .bind(Text(bundle))
         .bind(Text(reader))
         .bind(WrapKind::Own.as_str())
         .bind(WrapKind::User.as_str())
+        .bind(WrapKind::Team.as_str())
+        .bind(WrapKind::Invite.as_str())
         .fetch_optional(c)
         .await)
 }

@@ -4,43 +4,19 @@ use std::{collections::HashMap, sync::atomic::Ordering};
 
 use futures::future::join_all;
 use segue_api::handoffs::{Claimed, Handoff};
-use segue_domain::{HandoffId, Timestamp, handoff::Event};
-use segue_server::store::{
-    handoffs,
-    reservations::{self, Reservation},
-};
-use segue_signed::SignedEnvelope;
+use segue_domain::handoff::Event;
+use segue_server::store::handoffs;
 
 use crate::harness::{
-    BEGIN, HOUR_MS, Person, TestServer,
-    seal::{Draft, TestPack, draw},
+    BEGIN, Person, TestServer,
+    seal::{TestPack, draw},
+    team::Team,
 };
 
 /// Claimers of one handoff.
 const CLAIMERS: usize = 64;
 /// Handoffs, one after the other.
 const ROUNDS: usize = 200;
-
-/// A handoff to several people, as a team's will be. Reserving is for one person so far, so the row is put there.
-async fn hand_to_all(server: &TestServer, ann: &Person, snapshot: &SignedEnvelope, to: &[Person]) -> (Draft, Handoff) {
-    let handoff = HandoffId::from_bytes(draw());
-    let not_after = BEGIN.plus_millis(HOUR_MS);
-    let reservation = Reservation {
-        handoff,
-        sender: ann.user_id.parse().unwrap(),
-        session_id: snapshot.envelope.header.session_id.clone(),
-        not_after,
-        reserved_until: Timestamp::from_millis(i64::MAX),
-        recipients: to.iter().map(|person| person.user_id.parse().unwrap()).collect(),
-    };
-    let mut tx = server.app.db.begin().await.unwrap();
-    reservations::insert(&mut tx, &reservation).await.unwrap();
-    tx.commit().await.unwrap();
-    let cards: Vec<_> = to.iter().map(Person::card).collect();
-    let draft = Draft::handoff(ann, snapshot, &handoff.to_string(), not_after.as_millis(), &cards);
-    let answer = ann.post("/api/v1/handoffs", &draft.body(&draft.sign(ann))).await;
-    (draft, answer.ok())
-}
 
 async fn people(ann: &Person, count: usize) -> Vec<Person> {
     let mut people = Vec::new();
@@ -54,10 +30,11 @@ on_both! {
     async fn sixty_four_claim_at_once_and_one_wins_two_hundred_times(server: TestServer) {
         let ann = server.owner().await;
         let claimers = people(&ann, CLAIMERS).await;
+        let team = Team::of(&server, &ann, &claimers).await;
         let (snapshot, _) = ann.push_new(&TestPack::new(2_000)).await;
         let mut wins = HashMap::<String, u32>::new();
         for round in 1..=ROUNDS {
-            let (draft, handoff) = hand_to_all(&server, &ann, &snapshot, &claimers).await;
+            let (draft, handoff) = ann.hand_to_team(&snapshot, &team).await;
             let packs = server.count("SELECT CAST(SUM(refs) AS BIGINT) FROM packs").await;
             let answers = join_all(claimers.iter().map(|person| person.claim(&handoff.handoff_id, draft.claim))).await;
             let winners: Vec<_> = (0..CLAIMERS).filter(|&index| answers[index].status == 200).collect();
@@ -88,8 +65,8 @@ on_both! {
         let id = handoff.handoff_id.parse().unwrap();
         let read = handoffs::load(&mut tx, ben.user_id.parse().unwrap(), id).await.unwrap().unwrap();
         let (after, _) = read.handoff.apply(&Event::View, BEGIN).unwrap();
-        assert!(handoffs::save(&mut tx, &read, &after).await.unwrap());
-        assert!(!handoffs::save(&mut tx, &read, &after).await.unwrap(), "it has changed since");
+        assert!(handoffs::save(&mut tx, &read, &after, None).await.unwrap());
+        assert!(!handoffs::save(&mut tx, &read, &after, None).await.unwrap(), "it has changed since");
     }
 
     async fn a_wrong_proof_changes_nothing(server: TestServer) {
@@ -110,14 +87,16 @@ on_both! {
     async fn losers_lose_their_wrap_and_the_sealed_content(server: TestServer) {
         let ann = server.owner().await;
         let both = people(&ann, 2).await;
+        let team = Team::of(&server, &ann, &both).await;
         let (snapshot, _) = ann.push_new(&TestPack::new(2_000)).await;
-        let (draft, handoff) = hand_to_all(&server, &ann, &snapshot, &both).await;
+        let (draft, handoff) = ann.hand_to_team(&snapshot, &team).await;
         let path = format!("/api/v1/handoffs/{}/bundle", handoff.handoff_id);
         let before: segue_api::bundles::Bundle = both[1].get(&path).await.ok();
         assert!(before.wrap.is_some());
         assert_eq!(both[0].claim(&handoff.handoff_id, draft.claim).await.status, 200);
-        let after: segue_api::bundles::Bundle = both[1].get(&path).await.ok();
-        assert!(after.wrap.is_none());
+        assert_eq!(both[1].get(&path).await.refused(), (404, "not_found".to_owned()));
+        let seen: Handoff = both[1].get(&format!("/api/v1/handoffs/{}", handoff.handoff_id)).await.ok();
+        assert_eq!((seen.status.as_str(), seen.message.as_str(), seen.claimed_by), ("claimed", "", None), "nor who won");
         let manifest = format!("/api/v1/bundles/{}/manifest", draft.bundle_id());
         assert_eq!((both[0].get(&manifest).await.status.as_u16(), both[1].get(&manifest).await.status.as_u16()), (200, 404));
     }

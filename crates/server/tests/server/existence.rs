@@ -93,6 +93,13 @@ fn body_for(path: &str, asker: &Person) -> Value {
     if path.ends_with("/{ref_id}") {
         return json!({"title": "Mine", "body": "", "version": 1});
     }
+    for (end, body) in
+        [("/revoke", json!({"reason": "x"})), ("/decline", json!({})), ("/comments", json!({"body": "x"}))]
+    {
+        if path.ends_with(end) {
+            return body;
+        }
+    }
     json!({})
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod database;
 pub(crate) mod person;
 pub(crate) mod raw;
 pub(crate) mod seal;
+pub(crate) mod team;
 
 use std::{
     io,

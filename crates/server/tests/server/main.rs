@@ -15,6 +15,7 @@ mod expiry;
 mod faults;
 mod handing;
 mod joining;
+mod lifecycle;
 mod limits;
 mod logs;
 mod once;
