@@ -1,5 +1,7 @@
 //! Every command, its options and its help.
 
+pub mod projects;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
@@ -58,6 +60,21 @@ pub enum Command {
     Resume(Resume),
     /// Delete a session from the server; copies that were handed over stay
     Delete(Delete),
+    /// Work on projects: what their members share
+    #[command(subcommand)]
+    Project(projects::Project),
+    /// Work on the tickets of a project
+    #[command(subcommand)]
+    Ticket(projects::Tickets),
+    /// Work on the personas of a project: ways to work, for a model
+    #[command(subcommand)]
+    Persona(projects::Records<projects::Named>),
+    /// Work on the knowledge base of a project
+    #[command(subcommand)]
+    Kb(projects::Records<projects::Titled>),
+    /// Work on the wiki pages of a project
+    #[command(subcommand)]
+    Wiki(projects::Records<projects::Named>),
     /// Show who is signed in here
     Whoami,
     /// Check this installation and the way to the server

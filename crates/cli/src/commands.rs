@@ -7,11 +7,15 @@ mod handoffs;
 mod invite;
 mod join;
 mod list;
+mod project;
 mod pull_handoff;
 mod push;
+mod records;
 mod resume;
 mod show;
 mod whoami;
+
+use segue_domain::RecordKind;
 
 use crate::{
     args::{Arguments, Command},
@@ -32,6 +36,11 @@ pub fn run(arguments: Arguments, output: &Output) -> Result<()> {
         Command::PullHandoff(options) => pull_handoff::run(&options, output),
         Command::Resume(options) => resume::run(&options, output),
         Command::Delete(options) => delete::run(&options, output),
+        Command::Project(options) => project::run(options, output),
+        Command::Ticket(options) => records::tickets(&options, output),
+        Command::Persona(options) => records::run(RecordKind::Persona, &options, output),
+        Command::Kb(options) => records::run(RecordKind::KbEntry, &options, output),
+        Command::Wiki(options) => records::run(RecordKind::WikiPage, &options, output),
         Command::Whoami => whoami::run(output),
         Command::Doctor => doctor::run(output),
     }

@@ -13,6 +13,7 @@
 
 pub mod account;
 pub mod args;
+pub mod bindings;
 pub mod capture;
 pub mod commands;
 pub mod contacts;

@@ -72,6 +72,15 @@ impl Output {
         self.options.yes
     }
 
+    /// Asks a person for a yes, unless `--yes` said it.
+    ///
+    /// # Errors
+    /// When nobody can be asked.
+    pub fn agrees(&self, question: &str) -> Result<bool> {
+        let yes = |answer: String| matches!(answer.to_lowercase().as_str(), "y" | "yes");
+        Ok(self.options.yes || yes(self.ask(question, "Confirm with --yes.")?))
+    }
+
     /// Asks a person for one line.
     ///
     /// # Errors

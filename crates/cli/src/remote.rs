@@ -4,6 +4,7 @@
 //! `ATTEMPTS_MAX` times, and only when the way to the server failed.
 
 mod packs;
+mod projects;
 mod routes;
 
 use std::time::Duration;

@@ -9,6 +9,7 @@ mod handoff;
 mod large;
 mod model_stub;
 mod nothing_readable;
+mod projects;
 mod real_tool;
 mod recorder;
 #[cfg(target_os = "linux")]

@@ -22,8 +22,7 @@ pub(super) fn run(options: &args::Delete, output: &Output) -> Result<()> {
     let record = resolve_recorded(&library, &options.session)?;
     let id = record.session_id()?;
     let question = format!("Delete {id} from the server? (y/N)");
-    let yes = |answer: String| matches!(answer.to_lowercase().as_str(), "y" | "yes");
-    if !output.says_yes() && !yes(output.ask(&question, "Confirm with --yes.")?) {
+    if !output.agrees(&question)? {
         return output.answer("Nothing was deleted.", json!({"session_id": id.to_string(), "deleted": false}));
     }
     let _lock = library.lock(id)?;
