@@ -10,9 +10,11 @@ pub mod bundles;
 pub mod bytes;
 pub mod handoffs;
 pub mod invites;
+pub mod people;
 pub mod problem;
 pub mod projects;
 pub mod sessions;
+pub mod teams;
 
 pub use bytes::Bytes;
 pub use problem::{Code, Problem};

@@ -43,6 +43,8 @@ pub enum Code {
     Conflict,
     /// Only owners may do this.
     OwnerOnly,
+    /// Only admins of the team may do this.
+    TeamAdminOnly,
     /// Nobody has verified the asker's address yet, so they may not hand over.
     AddressNotVerified,
     /// The plan does not include this.

@@ -61,6 +61,8 @@ pub const PACKS_INLINE_BYTES_MAX: usize = 256 * 1024;
 pub const BODY_BYTES_MAX: usize = 13 * 1024 * 1024;
 /// Entries on one page of a list.
 pub const PAGE_ENTRIES_MAX: i64 = 100;
+/// Rosters on one page of a team's chain: with all members in each, a page is a megabyte.
+pub const PAGE_ROSTERS_MAX: i64 = 20;
 /// Any id in a request, in bytes: longer ones get the same 404 as unknown ones.
 pub const ID_BYTES_MAX: usize = 64;
 /// An e-mail address, in bytes (RFC 5321 §4.5.3.1.3 less the brackets).

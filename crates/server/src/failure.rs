@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use segue_api::{Code, Problem};
 use segue_domain::{handoff::Rejected, limits, plan::TooShort};
-use segue_signed::{Malformed, Unverified};
+use segue_signed::{Malformed, Unverified, roster::RosterRefused};
 
 /// A request that is not granted, or that failed.
 #[derive(Debug, thiserror::Error)]
@@ -134,7 +134,11 @@ impl Refusal {
 fn status(code: Code) -> u16 {
     match code {
         Code::NotSignedIn => 401,
-        Code::OwnerOnly | Code::AddressNotVerified | Code::UpgradeRequired | Code::StorageFull => 403,
+        Code::OwnerOnly
+        | Code::TeamAdminOnly
+        | Code::AddressNotVerified
+        | Code::UpgradeRequired
+        | Code::StorageFull => 403,
         Code::NotFound => 404,
         Code::MethodNotAllowed => 405,
         Code::AlreadyClaimed
@@ -213,5 +217,16 @@ impl From<Malformed> for Failure {
 impl From<Unverified> for Failure {
     fn from(error: Unverified) -> Self {
         Self::new(Code::Unverified, format!("A signed structure does not verify: {error}."))
+    }
+}
+
+impl From<RosterRefused> for Failure {
+    fn from(error: RosterRefused) -> Self {
+        match error {
+            RosterRefused::Unverified(error) => error.into(),
+            RosterRefused::NotAdmin => Self::new(Code::TeamAdminOnly, "Only an admin of this team may change it.")
+                .or("Ask one of its admins: segue team show TEAM."),
+            error => Self::new(Code::Unverified, format!("This roster does not continue its team: {error}.")),
+        }
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     off_runtime::off_runtime,
     once::Once,
     parcel::Sent,
+    people::check_verified,
     person::Email,
     principal::Principal,
     snapshot,
@@ -120,17 +121,8 @@ pub(crate) async fn reserve(
     Ok(answer)
 }
 
-/// Recipients are told a sender's address, so one that nobody verified could be anybody's. This is about who asks, so it
-/// comes before all that is about what they ask for.
-fn check_verified(principal: &Principal) -> Result<(), Failure> {
-    if principal.email_verified {
-        return Ok(());
-    }
-    Err(Failure::new(Code::AddressNotVerified, "Your address is not verified, so you cannot hand over yet.")
-        .or("Ask an owner of this server to vouch for it."))
-}
-
-fn upgrade_required(entitlement: Entitlement) -> Failure {
+/// The plan lacks something.
+pub(crate) fn upgrade_required(entitlement: Entitlement) -> Failure {
     Failure::new(Code::UpgradeRequired, format!("Your plan does not include {}.", entitlement.as_str()))
         .or("Ask whoever runs this server for another plan.")
 }

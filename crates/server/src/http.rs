@@ -13,12 +13,14 @@ mod guard;
 mod handoffs;
 mod invites;
 mod packs;
+mod people;
 mod problem;
 mod projects;
 mod range;
 mod records;
 mod server;
 mod sessions;
+mod teams;
 mod timer;
 
 use std::sync::Arc;
@@ -54,6 +56,10 @@ fn routes(times: Times) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(projects::remove_member))
         .routes(routes!(records::list, records::create))
         .routes(routes!(records::get, records::edit, records::delete))
+        .routes(routes!(people::look_up))
+        .routes(routes!(teams::list, teams::create))
+        .routes(routes!(teams::get))
+        .routes(routes!(teams::rosters, teams::publish))
         .routes(routes!(handoffs::reserve))
         .routes(routes!(handoffs::list, handoffs::create))
         .routes(routes!(handoffs::get))

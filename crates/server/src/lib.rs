@@ -1,7 +1,7 @@
 //! The Segue server: accounts, handoffs and sealed packs. It sees ciphertext and cards only.
 //!
 //! ```text
-//!  http ──▶ joining · upload · snapshot · handing · inbox · lifecycle ▸ transition ──▶ store (SQL) · packs (bytes)
+//!  http ──▶ joining · teams · upload · snapshot · handing · inbox · lifecycle ▸ transition ──▶ store (SQL) · packs (bytes)
 //! ```
 //!
 //! * `connections` bounds what a client may hold open; `answering` is the service of one connection.
@@ -33,6 +33,7 @@ pub mod operate;
 pub mod packs;
 pub mod page;
 mod parcel;
+mod people;
 mod person;
 mod places;
 pub mod principal;
@@ -43,6 +44,7 @@ mod snapshot;
 pub mod start;
 pub mod store;
 pub mod sweep;
+mod teams;
 pub mod transition;
 mod upload;
 

@@ -27,6 +27,7 @@ pub mod recipients;
 pub mod records;
 pub mod reservations;
 pub mod sessions;
+pub mod teams;
 pub mod users;
 pub mod wraps;
 

@@ -28,3 +28,10 @@ pub async fn current(tx: &mut Tx<'_>, user: UserId) -> Result<SignedKeyCard, sql
     let bytes: Vec<u8> = on!(tx, |c| sqlx::query_scalar(sql).bind(Text(user)).fetch_one(c).await)?;
     SignedKeyCard::parse(&bytes).map_err(|_| columns::corrupt("a key card"))
 }
+
+/// All cards of a person, newest first.
+pub async fn newest_first(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<SignedKeyCard>, sqlx::Error> {
+    let sql = "SELECT card FROM key_cards WHERE user_id = $1 ORDER BY seq DESC";
+    let all: Vec<Vec<u8>> = on!(tx, |c| sqlx::query_scalar(sql).bind(Text(user)).fetch_all(c).await)?;
+    all.iter().map(|bytes| SignedKeyCard::parse(bytes).map_err(|_| columns::corrupt("a key card"))).collect()
+}

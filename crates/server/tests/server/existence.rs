@@ -10,13 +10,15 @@ use segue_api::{
     bundles::OwnWrap,
     handoffs::Claim,
     projects::{Project, Record},
+    teams::PublishRoster,
 };
-use segue_signed::WrapKind;
+use segue_signed::{MemberRole, WrapKind};
 use serde_json::{Value, json};
 
 use crate::harness::{
     Person, TestServer,
     person::Answer,
+    roster,
     seal::{Draft, TestPack, draw, wrap},
 };
 
@@ -40,6 +42,7 @@ struct Real {
     project: String,
     member: String,
     ticket: String,
+    team: String,
 }
 
 impl Real {
@@ -53,6 +56,7 @@ impl Real {
             ("handoffs", _) => &self.handoff,
             ("bundles", _) => &self.bundle,
             ("sessions", _) => &self.session,
+            ("teams", _) => &self.team,
             _ => panic!("{path} has an id that this test does not know"),
         }
     }
@@ -99,6 +103,11 @@ fn body_for(path: &str, asker: &Person) -> Value {
         if path.ends_with(end) {
             return body;
         }
+    }
+    if path.ends_with("/rosters") {
+        // A roster that reads, signed by whoever asks: what is wrong with it is the team.
+        let signed = asker.sign_roster(&roster::first(asker, &[(asker, MemberRole::Admin)])).encode().into();
+        return serde_json::to_value(PublishRoster { roster: signed, keys: Vec::new(), name: None }).unwrap();
     }
     json!({})
 }
@@ -150,6 +159,7 @@ on_both! {
             project: project.project_id,
             member: ann.user_id.clone(),
             ticket: ticket.entry.ref_id,
+            team: roster::id(&ann.team_with(&[&ben]).await).to_string(),
         };
         let pushed = Real { bundle: session.bundle_id.clone(), ..Real { ..handed } };
         let routes = routes_with_ids();

@@ -3,6 +3,7 @@
 pub(crate) mod database;
 pub(crate) mod person;
 pub(crate) mod raw;
+pub(crate) mod roster;
 pub(crate) mod seal;
 pub(crate) mod team;
 

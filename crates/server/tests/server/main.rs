@@ -29,5 +29,6 @@ mod projects;
 mod schema;
 mod slow;
 mod snapshots;
+mod teams;
 mod transfers;
 mod uploads;

@@ -54,7 +54,12 @@ impl Chain {
         Ok(Self { head: first.roster.clone(), anchor: first.roster.clone(), settled: signer.active })
     }
 
-    /// Goes on from a roster that was accepted before: one whose hash is pinned, or the newest in the server's own table.
+    /// Goes on from a roster that whoever asks has taken and kept: the server's own newest.
+    pub fn after(kept: Roster) -> Self {
+        Self { anchor: kept.clone(), head: kept, settled: true }
+    }
+
+    /// Goes on from a roster that was believed before: one whose hash is pinned.
     ///
     /// # Errors
     /// When its signature does not hold under `card`.
