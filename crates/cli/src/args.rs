@@ -50,7 +50,7 @@ pub enum Command {
     Push(Push),
     /// Hand a session to somebody, as it is now
     Handoff(Handoff),
-    /// Look at handoffs
+    /// Look at handoffs and answer them
     #[command(subcommand)]
     Handoffs(Handoffs),
     /// Claim a handoff and bring its session to this machine
@@ -177,10 +177,44 @@ pub enum Handoffs {
     /// Handoffs from you
     Sent(Page),
     /// One handoff: where it stands, its card, message and summary
-    Get {
+    Get(OneHandoff),
+    /// What was done in the session, in its sender's words; also before you claim it
+    Summary(OneHandoff),
+    /// Take back a handoff that you gave and nobody claimed
+    Revoke {
         /// The handoff's id
         handoff: String,
+        /// Why, at most 500 characters; the other side reads it
+        #[arg(long, short)]
+        reason: String,
     },
+    /// Refuse a handoff; of a team, for yourself
+    Decline {
+        /// The handoff's id
+        handoff: String,
+        /// Why, at most 500 characters; the sender reads it
+        #[arg(long, short)]
+        reason: Option<String>,
+    },
+    /// Write to the other side
+    Comment {
+        /// The handoff's id
+        handoff: String,
+        /// What, at most 10000 characters; read from standard input when it is `-`
+        #[arg(long, short)]
+        body: String,
+    },
+    /// What both sides wrote, oldest first
+    Comments(OneHandoff),
+    /// What happened to it, oldest first; says when the log was rewritten since you last looked
+    Events(OneHandoff),
+}
+
+/// One handoff.
+#[derive(Debug, Args)]
+pub struct OneHandoff {
+    /// The handoff's id
+    pub handoff: String,
 }
 
 /// One page of a list.

@@ -1,7 +1,7 @@
 //! The `segue` command line: holds keys, reads and writes native sessions, seals and opens bundles.
 //!
 //! * [`args`]: every command and its help. [`commands`]: one file each.
-//! * [`home`]: where the client keeps its own files. [`account`], [`contacts`], [`library`]: what they hold.
+//! * [`home`]: where the client keeps its own files. [`account`], [`contacts`], [`library`], [`logs`]: what they hold.
 //! * [`remote`]: the typed client of `segue-api`; the only module that knows the network.
 //! * [`capture`], [`upload`], [`download`]: a session on its way out and in; [`spool`]: a pack between two of them.
 //! * [`output`], [`untrusted`], [`progress`], [`error`]: what a person sees.
@@ -23,6 +23,7 @@ pub mod error;
 pub mod home;
 pub mod library;
 pub mod link;
+pub mod logs;
 pub mod output;
 pub mod progress;
 pub mod remote;

@@ -118,7 +118,7 @@ impl<'a> Uploader<'a> {
             message: String::new(),
             not_after: 0,
         };
-        let (seq, sealed) = (purpose.seq, self.seal(record, capture, &draft.contents, purpose, &[], true)?);
+        let (seq, sealed) = (purpose.seq, self.seal(record, capture, &draft.contents, purpose, &[])?);
         self.remote.push(&body(&sealed, &inline))?;
         record.header = capture.header.clone();
         record.head = Some(Head { seq, envelope_hash: HEXLOWER.encode(&sealed.envelope.hash()) });
@@ -171,7 +171,6 @@ impl<'a> Uploader<'a> {
         contents: &Contents,
         purpose: Purpose,
         recipients: &[RecipientKey],
-        own: bool,
     ) -> Result<SealedBundle> {
         let (account, keys) = (&self.account, self.account.keys()?);
         let author = record.claimed.as_ref().map_or(&account.user_id, |claimed| &claimed.author_id);
@@ -194,7 +193,8 @@ impl<'a> Uploader<'a> {
             not_after: purpose.not_after,
             directory_head: None,
         };
-        let owner = own.then(|| owner(account, &keys));
+        // Also on a handoff, whose sender may read its summary and lock its key for who joins later.
+        let owner = Some(owner(account, &keys));
         // The owner opens the whole session; only who has not claimed yet needs a summary beside it.
         let preview = capture.preview.as_deref().filter(|_| purpose.kind == BundleKind::Handoff);
         seal_bundle(&mut rng()?, contents, heading, &account.device_key()?, preview, recipients, owner)

@@ -9,6 +9,7 @@
 //! * [`keycard`]: who a person is: identity key, encryption key, devices.
 //! * [`card`]: the small public description of a session.
 //! * [`header`], [`envelope`]: what a bundle says about itself, signed by a device.
+//! * [`event`]: an entry of a handoff's audit log.
 //! * [`wrap`]: a bundle key locked for one recipient; opaque here.
 //! * [`roster`]: who is in a team; [`team_key`]: the team's key locked for one member, opaque here.
 //! * [`parcel`]: all of a bundle that one request sends. Neither signed nor hashed.
@@ -19,6 +20,7 @@
 
 pub mod card;
 pub mod envelope;
+pub mod event;
 pub mod header;
 pub mod keycard;
 pub mod lv;
@@ -30,6 +32,7 @@ pub mod wrap;
 
 pub use card::Card;
 pub use envelope::{Envelope, PackEntry, SignedEnvelope};
+pub use event::Event;
 pub use header::{BundleKind, Header, Recipient};
 pub use keycard::{Device, DeviceKind, KeyCard, SignedKeyCard};
 pub use parcel::{InlinePack, Parcel};

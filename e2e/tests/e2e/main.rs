@@ -7,6 +7,7 @@ mod faults;
 mod handoff;
 #[cfg(target_os = "linux")]
 mod large;
+mod lifecycle;
 mod model_stub;
 mod nothing_readable;
 mod projects;

@@ -49,7 +49,7 @@ pub(super) fn run(options: &args::Handoff, output: &Output) -> Result<()> {
         let recipient = listed(&reservation, options)?;
         let key = recipient_key(&uploader.home, &uploader.account, output, recipient)?;
         let purpose = purpose(&reservation, head, capture.card(record.private), &options.message)?;
-        let sealed = uploader.seal(record, capture, &pushed.contents, purpose, &[key], false)?;
+        let sealed = uploader.seal(record, capture, &pushed.contents, purpose, &[key])?;
         match uploader.remote.create_handoff(&body(&sealed, &[])) {
             Err(error) if error.code == "stale_key" && attempt < SEALS_MAX => attempt += 1,
             created => return report(&created?, &reservation, record, recipient, output),

@@ -1,4 +1,8 @@
-//! `segue handoffs`: looks at handoffs to and from oneself.
+//! `segue handoffs`: looks at handoffs to and from oneself, and answers them.
+
+mod end;
+mod log;
+mod talk;
 
 use std::fmt::Write as _;
 
@@ -13,6 +17,7 @@ use crate::{
     download::{self, VerifiedHandoff},
     error::{CliError, Result},
     home::Home,
+    logs,
     output::Output,
     remote::Remote,
     untrusted::Untrusted,
@@ -26,7 +31,13 @@ pub(super) fn run(options: Handoffs, output: &Output) -> Result<()> {
     match options {
         Handoffs::Inbox(page) => list(&remote, "inbox", page.cursor.as_deref(), output),
         Handoffs::Sent(page) => list(&remote, "sent", page.cursor.as_deref(), output),
-        Handoffs::Get { handoff } => get(&home, &account, &remote, &handoff, output),
+        Handoffs::Get(one) => get(&home, &account, &remote, parse_id(&one.handoff)?, output),
+        Handoffs::Summary(one) => summary(&home, &account, &remote, parse_id(&one.handoff)?, output),
+        Handoffs::Revoke { handoff, reason } => end::revoke(&remote, parse_id(&handoff)?, &reason, output),
+        Handoffs::Decline { handoff, reason } => end::decline(&remote, parse_id(&handoff)?, reason.as_deref(), output),
+        Handoffs::Comment { handoff, body } => talk::write(&remote, parse_id(&handoff)?, &body, output),
+        Handoffs::Comments(one) => talk::read(&remote, parse_id(&one.handoff)?, output),
+        Handoffs::Events(one) => log::run(&home, &remote, parse_id(&one.handoff)?, output),
     }
 }
 
@@ -58,9 +69,11 @@ fn list(remote: &Remote, which: &str, cursor: Option<&str>, output: &Output) -> 
     output.answer(if text.is_empty() { empty } else { text.trim_end() }, value)
 }
 
-fn get(home: &Home, account: &Account, remote: &Remote, id: &str, output: &Output) -> Result<()> {
-    let id = parse_id(id)?;
+fn get(home: &Home, account: &Account, remote: &Remote, id: HandoffId, output: &Output) -> Result<()> {
     let handoff = remote.handoff(id)?;
+    if let Some(head) = &handoff.log_head {
+        logs::check(home, remote, id, head)?;
+    }
     let mut value = to_json(&handoff);
     let mut text = describe(&handoff);
     if handoff.status == "pending" && handoff.role != Role::Sender {
@@ -74,6 +87,18 @@ fn get(home: &Home, account: &Account, remote: &Remote, id: &str, output: &Outpu
         write!(text, "\n\nTake it with: segue pull-handoff {id}").unwrap_or_default();
     }
     output.answer(text, value)
+}
+
+/// The sealed summary, which its sender's client wrote: also before the claim (SPEC T20).
+fn summary(home: &Home, account: &Account, remote: &Remote, id: HandoffId, output: &Output) -> Result<()> {
+    let over = remote.handoff(id)?.status != "pending";
+    let verified = download::verify_handoff(home, account, remote, id, output, over)?;
+    let summary = verified.preview()?.ok_or_else(|| {
+        CliError::not_found("this handoff has no summary").hint("Its sender's client wrote none, or it has ended.")
+    })?;
+    let text = super::show::summarise(&summary);
+    let text = if text.is_empty() { "Nothing but conversation." } else { text.trim_start() };
+    output.answer(text, json!({"handoff_id": id.to_string(), "summary": summary}))
 }
 
 /// The server may not put other words into the sender's mouth than those they signed.
@@ -133,6 +158,12 @@ fn describe(handoff: &Handoff) -> String {
         if !card.tool.is_empty() && !fact.is_empty() {
             write!(text, "\n{name:8}  {}", Untrusted(fact)).unwrap_or_default();
         }
+    }
+    if let Some(claimer) = &handoff.claimed_by {
+        write!(text, "\nclaimed   by {} <{}>", Untrusted(&claimer.name), Untrusted(&claimer.email)).unwrap_or_default();
+    }
+    if let Some(reason) = &handoff.reason {
+        write!(text, "\nreason    {}", Untrusted(reason)).unwrap_or_default();
     }
     if card.tool.is_empty() {
         text.push_str("\nprivate   its sender tells the server nothing about it");

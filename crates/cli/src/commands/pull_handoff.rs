@@ -7,7 +7,7 @@ use std::path::Path;
 use data_encoding::HEXLOWER;
 use segue_api::{
     bundles::OwnWrap,
-    handoffs::{Claim, Role},
+    handoffs::{Claim, Handoff, Role},
 };
 use segue_domain::{BundleId, HandoffId, SessionId};
 use segue_formats::Header;
@@ -39,6 +39,7 @@ pub(super) fn run(options: &args::PullHandoff, output: &Output) -> Result<()> {
         return Err(CliError::not_found("you sent this handoff; only its recipient can claim it")
             .hint("See where it stands: segue handoffs get ID"));
     }
+    check_open(&handoff)?;
     let claimed = handoff.status == "claimed";
     let verified = download::verify_handoff(&home, &account, &remote, id, output, claimed)?;
     let session = claim(&account, &remote, id, &verified)?;
@@ -59,6 +60,21 @@ pub(super) fn run(options: &args::PullHandoff, output: &Output) -> Result<()> {
     };
     say_what_the_card_hid(&verified.opened.verified().header().card, &record.header, output);
     report(&record, &verified, output)
+}
+
+/// Whether there is still something to claim, or to continue.
+fn check_open(handoff: &Handoff) -> Result<()> {
+    let (exit, code, text) = match handoff.status.as_str() {
+        "claimed" if handoff.claimed_session_id.is_none() => {
+            (Exit::Conflict, "already_claimed", "somebody else of the team has claimed this handoff".to_owned())
+        }
+        "revoked" => (Exit::Gone, "revoked", "this handoff was revoked by its sender".to_owned()),
+        "declined" => (Exit::Conflict, "declined", "this handoff was declined".to_owned()),
+        "expired" => (Exit::Gone, "expired", "this handoff has expired".to_owned()),
+        _ => return Ok(()),
+    };
+    let why = handoff.reason.as_deref().map(|reason| format!(": {}", Untrusted(reason))).unwrap_or_default();
+    Err(CliError::new(exit, code, text + &why).hint("If you need it, ask its sender to hand it over again."))
 }
 
 /// Claims, and stores the own-wrap that replaces the sender's.

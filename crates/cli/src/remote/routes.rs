@@ -4,7 +4,9 @@ use reqwest::Method;
 use segue_api::{
     account::{Account, Invitation, Join, OpenInvite, Server},
     bundles::{Bundle, OwnWrap, Pushed},
-    handoffs::{Claim, Claimed, Handoff, Handoffs, Reservation, Reserve},
+    handoffs::{
+        Claim, Claimed, Comment, Comments, Decline, Events, Handoff, Handoffs, NewComment, Reservation, Reserve, Revoke,
+    },
     invites::{CreateInvite, Invite},
     sessions::Session,
 };
@@ -100,8 +102,38 @@ impl Remote {
         self.get(&format!("api/v1/handoffs/{id}/bundle"))
     }
 
+    /// Takes it back.
+    pub fn revoke(&self, id: HandoffId, body: &Revoke) -> Result<Handoff> {
+        self.post(&format!("api/v1/handoffs/{id}/revoke"), body)
+    }
+
+    /// Refuses it.
+    pub fn decline(&self, id: HandoffId, body: &Decline) -> Result<Handoff> {
+        self.post(&format!("api/v1/handoffs/{id}/decline"), body)
+    }
+
+    /// Writes to the other party.
+    pub fn comment(&self, id: HandoffId, body: &NewComment) -> Result<Comment> {
+        self.post(&format!("api/v1/handoffs/{id}/comments"), body)
+    }
+
+    /// What its parties wrote after entry number `after`, one page.
+    pub fn comments(&self, id: HandoffId, after: &str) -> Result<Comments> {
+        self.get(&format!("api/v1/handoffs/{id}/comments?{}", cursor(after)))
+    }
+
+    /// What happened to it after event number `after`, one page.
+    pub fn events(&self, id: HandoffId, after: &str) -> Result<Events> {
+        self.get(&format!("api/v1/handoffs/{id}/events?{}", cursor(after)))
+    }
+
     /// Claims it.
     pub fn claim(&self, id: HandoffId, body: &Claim) -> Result<Claimed> {
         self.post(&format!("api/v1/handoffs/{id}/claim"), body)
     }
+}
+
+/// `next` of a page, as a query: it is the server's word.
+fn cursor(next: &str) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).append_pair("cursor", next).finish()
 }

@@ -1,10 +1,6 @@
-//! The audit log of handoffs: one event for each thing that happened, chained by hashes.
-//!
-//! `hash` = SHA-256(`lv_cat("segue/event/1", handoff_id, seq u64, kind, actor, actor_type, at u64, payload, previous32|"")`).
-//! A client that remembers the last hash it saw notices when what came before was rewritten (SPEC T11).
+//! The audit log of handoffs: one event for each thing that happened, chained by hashes ([`segue_signed::event`]).
 
 use segue_domain::{HandoffId, Timestamp};
-use segue_signed::{lv::Writer, sha256};
 use sqlx::FromRow;
 
 use super::{
@@ -37,17 +33,9 @@ struct Last {
 
 impl NewEvent<'_> {
     pub(super) fn hash(&self, seq: i64, at: Timestamp, previous: Option<&[u8]>) -> [u8; 32] {
-        let bytes = Writer::labelled("segue/event/1")
-            .text(&self.handoff.to_string())
-            .u64(seq.unsigned_abs())
-            .text(self.kind)
-            .text(self.actor)
-            .text(self.actor_type)
-            .u64(at.as_wire())
-            .text(self.payload)
-            .optional(previous)
-            .finish();
-        sha256(&bytes)
+        let Self { kind, actor, actor_type, payload, .. } = *self;
+        let (seq, at, handoff_id) = (seq.unsigned_abs(), at.as_wire(), &self.handoff.to_string());
+        segue_signed::Event { handoff_id, seq, kind, actor, actor_type, at, payload, previous }.hash()
     }
 }
 
