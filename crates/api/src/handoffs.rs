@@ -133,6 +133,15 @@ pub struct Handoff {
     pub card: Card,
     /// The sender's message.
     pub message: String,
+    /// The ticket that the session is work on, `tkt_…`; absent, with what follows, for whom the message is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// The persona that it works as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persona: Option<String>,
+    /// Records that go with it, `kind:ref_id` each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<String>,
     /// When it was created, unix milliseconds.
     pub created_at: i64,
     /// When it ends by itself, unix milliseconds.
@@ -219,6 +228,56 @@ pub struct Claimed {
     pub session_id: String,
     /// `bdl_…`: the bundle to open.
     pub bundle_id: String,
+    /// What the handoff refers to and the claimer is not given, each with its reason (SPEC T15).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<Dropped>,
+    /// The ticket and persona that the claimer is given, if there are any (SPEC T16).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_ticket: Option<ActiveTicket>,
+}
+
+/// A ticket, persona or attachment that a claimer is not given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Dropped {
+    /// `ticket`, `persona`, `kb_entry` or `wiki_page`, or what it says in their place.
+    pub kind: String,
+    /// What it is called.
+    pub ref_id: String,
+    /// Why.
+    pub reason: DroppedBecause,
+}
+
+/// Why a claimer is not given something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DroppedBecause {
+    /// The claimer is not a member of the project.
+    NotAccessible,
+    /// It was deleted after the handoff was created.
+    Deleted,
+    /// The server knows no such kind of record.
+    UnknownKind,
+}
+
+/// What the next session of a project is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ActiveTicket {
+    /// `prj_…`
+    pub project_id: String,
+    /// What the project is called.
+    pub project_name: String,
+    /// The project's git remote as `host/path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git_remote: Option<String>,
+    /// `tkt_…`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket_id: Option<String>,
+    /// The ticket's title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket_title: Option<String>,
+    /// The persona's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persona: Option<String>,
 }
 
 /// Takes a handoff back.

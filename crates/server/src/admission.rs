@@ -13,7 +13,7 @@ use segue_signed::{
     BundleKind, Envelope, Header, KeyCard, PackEntry, SignedEnvelope, Wrap, WrapKind, sha256, wrap::OWN_KEY_FP,
 };
 
-use crate::{failure::Failure, parcel::Sent, principal::Principal, store::packs::Pack};
+use crate::{failure::Failure, parcel::Sent, principal::Principal, provenance, store::packs::Pack};
 
 /// A bundle that may be stored.
 #[derive(Debug)]
@@ -107,12 +107,11 @@ fn check_header(header: &Header) -> Result<(), Failure> {
             Failure::invalid(format!("The message is longer than {MESSAGE_CHARS_MAX} characters.")).or("Shorten it.")
         );
     }
-    // SPEC T15: a reference must be in the session's project, and no session has one yet.
-    if !header.ticket.is_empty() || !header.persona.is_empty() || !header.attachments.is_empty() {
-        return Err(Failure::invalid("A ticket, persona or attachment is not in the session's project.")
-            .or("Hand the session over without them."));
+    let refers = !header.ticket.is_empty() || !header.persona.is_empty() || !header.attachments.is_empty();
+    if refers && header.kind != BundleKind::Handoff {
+        return Err(Failure::invalid("Only a handoff names a ticket, a persona or attachments."));
     }
-    Ok(())
+    provenance::check_kinds(header)
 }
 
 fn check_content(envelope: &Envelope, body: &Sent) -> Result<(), Failure> {

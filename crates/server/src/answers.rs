@@ -13,6 +13,7 @@ use crate::{
     failure::Failure,
     page::Cursor,
     principal::Principal,
+    provenance::Provenance,
     store::{self, Tx, comments, events, handoff_views::HandoffView, key_cards, users},
 };
 
@@ -70,6 +71,7 @@ pub(crate) fn handoff(row: &HandoffView, party: UserId, now: Timestamp) -> Resul
         (false, _) => Role::Recipient,
     };
     let concerned = row.concerns(party);
+    let refers = if concerned { Provenance::read(row.provenance.as_deref())? } else { Provenance::default() };
     let claimer = row.claimed_by.zip(row.claimer_email.as_deref()).zip(row.claimer_name.as_deref());
     Ok(Handoff {
         handoff_id: row.id.0.to_string(),
@@ -80,6 +82,9 @@ pub(crate) fn handoff(row: &HandoffView, party: UserId, now: Timestamp) -> Resul
         session_id: row.session_id.clone(),
         card: card(&row.card)?,
         message: if concerned { row.message.clone() } else { String::new() },
+        ticket: refers.ticket,
+        persona: refers.persona,
+        attachments: refers.attachments,
         created_at: row.created_at.as_millis(),
         expires_at: row.expires_at.as_millis(),
         viewed_at: row.viewed_at.map(|at| Timestamp::from(at).as_millis()),

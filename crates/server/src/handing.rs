@@ -5,8 +5,9 @@ use segue_api::{
     Code,
     handoffs::{Handoff, Reservation as Reserved, Reserve, ReservedFor},
 };
-use segue_domain::{HandoffId, SessionId, TeamId, UserId, limits, plan::Entitlement};
+use segue_domain::{HandoffId, ProjectId, SessionId, TeamId, UserId, limits, plan::Entitlement};
 use segue_signed::{SignedKeyCard, WrapKind};
+use serde_json::json;
 
 use crate::{
     admission::{self, Admitted, public_card, stale_key},
@@ -20,6 +21,7 @@ use crate::{
     people::check_verified,
     person::Email,
     principal::Principal,
+    provenance::{self, Provenance},
     snapshot,
     store::{
         Tx, events, handoff_views, handoffs, key_cards,
@@ -158,9 +160,11 @@ async fn store(
     upload::record(app, &mut tx, new).await?;
     let reservation = take_reservation(app, &mut tx, principal, admitted).await?;
     check_recipient(&mut tx, admitted, &reservation).await?;
+    let refers = Provenance::of(admitted.header());
+    let project = provenance::check(&mut tx, principal.user, admitted.session, &refers).await?;
     snapshot::keep(app, &mut tx, principal, admitted, None).await?;
     check_room(app, &mut tx, principal, 0).await?;
-    insert(app, &mut tx, admitted, &reservation).await?;
+    insert(app, &mut tx, admitted, &reservation, project, &refers).await?;
     let row =
         handoff_views::find(&mut tx, principal.user, reservation.handoff).await?.ok_or_else(Failure::not_found)?;
     let answer = answers::handoff(&row, principal.user, now)?;
@@ -225,9 +229,17 @@ fn not_reserved_for() -> Failure {
     Failure::invalid("The envelope is not for whom the reservation names.").or("Seal for its recipient.")
 }
 
-async fn insert(app: &App, tx: &mut Tx<'_>, admitted: &Admitted, reservation: &Reservation) -> Result<(), Failure> {
+async fn insert(
+    app: &App,
+    tx: &mut Tx<'_>,
+    admitted: &Admitted,
+    reservation: &Reservation,
+    project: Option<ProjectId>,
+    refers: &Provenance,
+) -> Result<(), Failure> {
     let (header, now) = (admitted.header(), app.clock.now());
     let card = serde_json::to_string(&public_card(&header.card)).map_err(anyhow::Error::from)?;
+    let refers = (*refers != Provenance::default()).then(|| json!(refers).to_string());
     let new = handoffs::NewHandoff {
         id: reservation.handoff,
         sender: reservation.sender,
@@ -238,6 +250,8 @@ async fn insert(app: &App, tx: &mut Tx<'_>, admitted: &Admitted, reservation: &R
         claim_check: &admitted.envelope().claim_check,
         expires_at: reservation.not_after,
         to: &reservation.to,
+        project,
+        provenance: refers.as_deref(),
     };
     handoffs::insert(tx, &new, now).await?;
     let actor = reservation.sender.to_string();

@@ -38,6 +38,7 @@ mod person;
 mod places;
 pub mod principal;
 mod projects;
+mod provenance;
 pub mod rates;
 mod records;
 mod snapshot;

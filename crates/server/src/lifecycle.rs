@@ -18,6 +18,7 @@ use crate::{
     failure::Failure,
     once::Once,
     principal::Principal,
+    provenance,
     store::{
         comments, declines, handoff_views,
         handoffs::Loaded,
@@ -43,11 +44,18 @@ pub(crate) async fn claim(
     }
     check_proof(&deed.loaded, body)?;
     let outcome = deed.apply(&Event::Claim { by, session }, Said::Nothing).await?;
-    let session_id = match &outcome.after.state {
-        State::Claimed { session, .. } => session.to_string(),
-        _ => String::new(),
+    let (mut session_id, mut given) = (String::new(), provenance::Given::default());
+    if let State::Claimed { session, .. } = outcome.after.state {
+        session_id = session.to_string();
+        given = provenance::give(&mut deed, by, session).await?;
+    }
+    let answer = Claimed {
+        handoff_id: id.to_string(),
+        session_id,
+        bundle_id: deed.loaded.bundle.to_string(),
+        dropped: given.dropped,
+        active_ticket: given.active,
     };
-    let answer = Claimed { handoff_id: id.to_string(), session_id, bundle_id: deed.loaded.bundle.to_string() };
     deed.end(&outcome, answer).await
 }
 

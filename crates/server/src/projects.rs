@@ -16,6 +16,7 @@ use crate::{
     page::{Cursor, Page},
     person::{self, Email},
     principal::Principal,
+    provenance::not_in_project,
     store::{Tx, projects, records, sessions, users},
 };
 
@@ -274,16 +275,10 @@ pub(crate) async fn set_project(
 }
 
 /// Checks that a project has a record now.
-pub(crate) async fn is_live(tx: &mut Tx<'_>, project: ProjectId, kind: RecordKind, name: &str) -> Result<(), Failure> {
+async fn is_live(tx: &mut Tx<'_>, project: ProjectId, kind: RecordKind, name: &str) -> Result<(), Failure> {
     let live = match Reference::new(kind, name) {
         Ok(reference) => records::known(tx, project, &reference).await? == records::Known::Live,
         Err(_) => false,
     };
     if live { Ok(()) } else { Err(not_in_project(kind.as_str(), name)) }
-}
-
-/// A reference to what is not in the session's project.
-pub(crate) fn not_in_project(kind: &str, name: &str) -> Failure {
-    Failure::new(Code::NotInProject, format!("{kind} {name:?} is not in the session's project."))
-        .or("See what is: segue ticket|persona|kb|wiki list.")
 }

@@ -40,6 +40,7 @@ pub struct HandoffView {
     pub(crate) to_team_id: Option<String>,
     pub(crate) team_name: Option<String>,
     pub(crate) to_email: Option<String>,
+    pub(crate) provenance: Option<String>,
     pub(crate) is_recipient: bool,
     pub(crate) head_seq: i64,
     pub(crate) head_hash: Vec<u8>,
@@ -64,7 +65,7 @@ macro_rules! select {
             "SELECT h.id, h.state, h.bundle_id, h.session_id, h.card, h.message, h.created_at, h.expires_at, h.viewed_at, \
              h.ended_at, h.reason, h.claimed_session_id, h.sender_id, s.email AS sender_email, s.name AS sender_name, \
              h.claimed_by, c.email AS claimer_email, c.name AS claimer_name, h.to_user_id, r.email AS user_email, \
-             r.name AS user_name, h.to_team_id, t.name AS team_name, h.to_email, ",
+             r.name AS user_name, h.to_team_id, t.name AS team_name, h.to_email, h.provenance, ",
             is_recipient!(),
             " AS is_recipient, e.seq AS head_seq, e.hash AS head_hash \
              FROM handoffs h JOIN users s ON s.id = h.sender_id LEFT JOIN users c ON c.id = h.claimed_by \

@@ -1,6 +1,6 @@
 //! Handoffs: their state, and how their parties see them. The one statement that changes a state is in [`save`].
 
-use segue_domain::{BundleId, Handoff, HandoffId, SessionId, State, Timestamp, UserId};
+use segue_domain::{BundleId, Handoff, HandoffId, ProjectId, SessionId, State, Timestamp, UserId};
 use sqlx::FromRow;
 
 use super::{
@@ -31,6 +31,12 @@ pub struct Loaded {
     pub claim_check: [u8; 32],
     /// To whom it goes.
     pub to: To,
+    /// The project of the sender's session.
+    pub project: Option<ProjectId>,
+    /// What it refers to, as JSON.
+    pub provenance: Option<String>,
+    /// What its claimer was not given of that, as JSON; none before a claim.
+    pub dropped: Option<String>,
     /// Whether the principal whom it was loaded for is a recipient.
     pub is_recipient: bool,
 }
@@ -56,6 +62,10 @@ pub struct NewHandoff<'a> {
     pub expires_at: Timestamp,
     /// To whom it goes.
     pub to: &'a To,
+    /// The project of the sender's session.
+    pub project: Option<ProjectId>,
+    /// What it refers to, as JSON.
+    pub provenance: Option<&'a str>,
 }
 
 #[derive(FromRow)]
@@ -74,6 +84,9 @@ struct Row {
     claimed_session_id: Option<Text<SessionId>>,
     #[sqlx(flatten)]
     to: recipients::Columns,
+    project_id: Option<Text<ProjectId>>,
+    provenance: Option<String>,
+    dropped: Option<String>,
     is_recipient: bool,
 }
 
@@ -107,6 +120,9 @@ impl Row {
             card: self.card,
             claim_check: columns::hash(&self.claim_check, "a claim check")?,
             to: self.to.try_into()?,
+            project: self.project_id.map(|project| project.0),
+            provenance: self.provenance,
+            dropped: self.dropped,
             is_recipient: self.is_recipient,
         })
     }
@@ -115,8 +131,9 @@ impl Row {
 /// Adds a handoff.
 pub async fn insert(tx: &mut Tx<'_>, new: &NewHandoff<'_>, now: Timestamp) -> Result<(), sqlx::Error> {
     let sql = "INSERT INTO handoffs (id, version, state, sender_id, session_id, bundle_id, card, message, claim_check, \
-               created_at, expires_at, to_user_id, to_team_id, to_team_epoch, to_email, to_email_key) \
-               VALUES ($1, 1, 'pending', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+               created_at, expires_at, to_user_id, to_team_id, to_team_epoch, to_email, to_email_key, \
+               project_id, provenance) \
+               VALUES ($1, 1, 'pending', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     let (team, address) = (new.to.team(), new.to.address());
     on!(tx, |c| sqlx::query(sql)
         .bind(Text(new.id))
@@ -133,6 +150,8 @@ pub async fn insert(tx: &mut Tx<'_>, new: &NewHandoff<'_>, now: Timestamp) -> Re
         .bind(team.map(|(_, epoch)| epoch))
         .bind(address.map(|email| email.written.as_str()))
         .bind(address.map(|email| email.key.as_str()))
+        .bind(new.project.map(Text))
+        .bind(new.provenance)
         .execute(c)
         .await
         .map(drop))
@@ -143,7 +162,7 @@ macro_rules! select {
         concat!(
             "SELECT h.version, h.state, h.sender_id, h.session_id, h.bundle_id, h.card, h.claim_check, h.expires_at, \
              h.viewed_at, h.ended_at, h.claimed_by, h.claimed_session_id, h.to_user_id, h.to_team_id, h.to_team_epoch, \
-             h.to_email, ",
+             h.to_email, h.project_id, h.provenance, h.dropped, ",
             $is_recipient,
             " AS is_recipient FROM handoffs h WHERE h.id = $1",
             $which
@@ -209,4 +228,10 @@ pub async fn save(
         .await
         .map(|done| done.rows_affected()))?;
     Ok(done == 1)
+}
+
+/// Keeps what a claimer was not given, as JSON.
+pub async fn set_dropped(tx: &mut Tx<'_>, id: HandoffId, dropped: &str) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE handoffs SET dropped = $1 WHERE id = $2";
+    on!(tx, |c| sqlx::query(sql).bind(dropped).bind(Text(id)).execute(c).await.map(drop))
 }

@@ -104,7 +104,6 @@ on_both! {
             change(|draft| draft.envelope.header.not_after += 1),
             change(|draft| "ses_00000000000000000000000000".clone_into(&mut draft.envelope.header.session_id)),
             change(|draft| draft.envelope.header.message = "ä".repeat(2_001)),
-            change(|draft| "tkt_1".clone_into(&mut draft.envelope.header.ticket)),
             change(|draft| draft.wraps.clear()),
             change(|draft| draft.wraps.push(draft.wraps[0].clone())),
             change(|draft| draft.manifest.push(0)),

@@ -26,6 +26,7 @@ mod parcels;
 mod path;
 mod process;
 mod projects;
+mod provenance;
 mod schema;
 mod slow;
 mod snapshots;
