@@ -161,6 +161,13 @@ pub struct Handoff {
     /// The claimer's new session; shown to the claimer only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_session_id: Option<String>,
+    /// Whether its key was not locked yet for the person with the address: they need the claim link, or wait for the sender's
+    /// device (SPEC T19).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaits_key: bool,
+    /// What its claimer proves about their key card by the secret of the claim link; for its sender.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invite_proof: Option<Bytes>,
     /// The newest event of its log, which a client remembers (SPEC T11); absent for those who may not read the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_head: Option<LogHead>,
@@ -377,4 +384,20 @@ pub struct Events {
     /// Where the next page begins; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+}
+
+/// Locks a handoff's key for who joined after it was sealed for an invite (SPEC T19).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LateWrap {
+    /// The wrap, of kind `user`.
+    pub wrap: Bytes,
+}
+
+/// Shows a handoff's sender which key card is the claimer's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InviteProof {
+    /// HMAC-SHA256, 32 bytes (`docs/protocol.md` §3, Claim link).
+    pub proof: Bytes,
 }

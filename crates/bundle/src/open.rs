@@ -3,10 +3,11 @@
 //! lv → suite → device in the card → (pin: the caller's) → signature → I am a recipient → id, expiry, rollback → wrap →
 //! commit → (claim) → manifest hash → AEAD → sums within limits → [`mod@crate::unpack`].
 
+use rand_core::CryptoRng;
 use segue_crypto::{
-    BundleKey, EncryptionKey,
+    BundleKey, EncryptionKey, RecipientKey,
     sealing::Unopened,
-    wrap::{BundleRef, UnwrapError, unwrap, unwrap_own, wrap_own},
+    wrap::{BundleRef, UnwrapError, WrapError, unwrap, unwrap_own, wrap_for, wrap_own},
 };
 use segue_domain::limits::{MANIFEST_BYTES_MAX, PREVIEW_BYTES_MAX};
 use segue_signed::{
@@ -30,6 +31,8 @@ pub enum Reader<'a> {
         /// Their id.
         id: &'a str,
     },
+    /// As somebody who joined after the bundle was sealed for an invite: the sender locked its key for them later.
+    LateJoiner,
     /// As its holder, with an own-wrap: the one who made it, or who claimed it.
     Holder,
 }
@@ -95,6 +98,9 @@ pub fn verify_envelope(
     {
         return Err(VerifyError::NotARecipient);
     }
+    if expected.reader == Reader::LateJoiner && !is_for_an_invite(header) {
+        return Err(VerifyError::NotARecipient);
+    }
     if header.kind != expected.kind {
         return Err(VerifyError::Kind);
     }
@@ -111,6 +117,10 @@ pub fn verify_envelope(
         return Err(VerifyError::RolledBack);
     }
     Ok(VerifiedEnvelope { signed })
+}
+
+fn is_for_an_invite(header: &Header) -> bool {
+    header.recipients.iter().any(|recipient| recipient.kind == WrapKind::Invite)
 }
 
 /// An envelope that passed [`verify_envelope`].
@@ -155,6 +165,16 @@ impl VerifiedEnvelope {
                 && recipient.epoch == wrap.epoch
         });
         if !listed {
+            return Err(UnlockError::NotListed);
+        }
+        let key = unwrap(key, BundleRef::of(self.envelope()), wrap)?;
+        Ok(OpenedBundle::new(self, key))
+    }
+
+    /// Opens the wrap that a sender made for `user_id`, who joined after the bundle was sealed for an invite. Who else could
+    /// have made it is who has the invite: nobody is deceived who trusts the sender with whom they invite.
+    pub fn unwrap_late(self, key: &EncryptionKey, user_id: &str, wrap: &Wrap) -> Result<OpenedBundle, UnlockError> {
+        if wrap.kind != WrapKind::User || wrap.id != user_id || !is_for_an_invite(self.header()) {
             return Err(UnlockError::NotListed);
         }
         let key = unwrap(key, BundleRef::of(self.envelope()), wrap)?;
@@ -224,6 +244,11 @@ impl OpenedBundle {
     /// The own-wrap that a claimer stores, after which the handoff's wraps are deleted.
     pub fn own_wrap(&self, owner: Owner<'_>) -> Wrap {
         wrap_own(&self.key, &self.verified.header().identity_key, owner.key, owner.user_id, owner.epoch)
+    }
+
+    /// Locks the bundle's key for one more: who joined after it was sealed for an invite (SPEC T19).
+    pub fn wrap_for(&self, rng: &mut dyn CryptoRng, recipient: &RecipientKey) -> Result<Wrap, WrapError> {
+        wrap_for(rng, &self.key, &self.verified.header().identity_key, recipient)
     }
 
     /// Opens the preview: plain JSON, written by the sender and as hostile as any text.

@@ -10,6 +10,7 @@
 //! * [`sealing`]: one ciphertext under one fresh key.
 //! * [`bundle_key`]: the key of a bundle and what is derived from it.
 //! * [`team_key`]: a team's key, locked for its members.
+//! * [`invite`]: what a claim link holds, for somebody who has no key yet.
 //! * [`wrap`]: a bundle key locked for one recipient.
 //!
 //! To add a derived key: 1. a label of its own in the module that uses it; 2. its bytes in that module's docs and in
@@ -20,6 +21,7 @@ pub mod device;
 pub mod encryption;
 pub mod fingerprint;
 pub mod identity;
+pub mod invite;
 pub mod owner;
 pub mod recovery;
 pub mod root;
@@ -36,6 +38,7 @@ pub use device::DeviceKey;
 pub use encryption::EncryptionKey;
 pub use fingerprint::fingerprint;
 pub use identity::IdentityKey;
+pub use invite::InviteSecret;
 pub use owner::OwnerKey;
 pub use recovery::RecoveryCode;
 pub use root::{EpochKeys, KeyringKey, UserRoot};

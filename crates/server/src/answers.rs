@@ -92,6 +92,8 @@ pub(crate) fn handoff(row: &HandoffView, party: UserId, now: Timestamp) -> Resul
         reason: row.reason.clone(),
         claimed_by: claimer.filter(|_| concerned).map(|((by, email), name)| party_of(by.0, email, name)),
         claimed_session_id: row.claimed_session_id.clone().filter(|_| row.is_claimer(party)),
+        awaits_key: row.to_email.is_some() && status == State::Pending.as_str() && !row.has_user_wrap,
+        invite_proof: row.invite_proof.clone().filter(|_| row.sender_id.0 == party).map(Bytes),
         log_head: concerned.then(|| LogHead { seq: row.head_seq, hash: row.head_hash.clone().into() }),
     })
 }

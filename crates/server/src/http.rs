@@ -69,6 +69,9 @@ fn routes(times: Times) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handoffs::decline))
         .routes(routes!(handoffs::comments, handoffs::comment))
         .routes(routes!(handoffs::events))
+        .routes(routes!(handoffs::recipient))
+        .routes(routes!(handoffs::wrap))
+        .routes(routes!(handoffs::invite_proof))
         .layer(middleware::from_fn_with_state(times, timer::limit));
     // A pack may take as long as its bytes keep coming.
     quick.routes(routes!(packs::put, packs::patch, packs::head)).routes(routes!(packs::get))

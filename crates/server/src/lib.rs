@@ -23,6 +23,7 @@ mod handing;
 mod http;
 mod inbox;
 pub mod joining;
+mod late;
 mod lifecycle;
 pub mod listen;
 pub mod logs;

@@ -59,7 +59,8 @@ pub(crate) async fn claim(
     deed.end(&outcome, answer).await
 }
 
-fn is_claimer(loaded: &Loaded, user: UserId) -> bool {
+/// Whether somebody has claimed it.
+pub(crate) fn is_claimer(loaded: &Loaded, user: UserId) -> bool {
     matches!(loaded.handoff.state, State::Claimed { by, .. } if by == user)
 }
 
@@ -158,7 +159,7 @@ pub(crate) async fn comment(
 }
 
 /// The handoff as it is now.
-async fn view(deed: &mut Deed<'_>, party: UserId) -> Result<Handoff, Failure> {
+pub(crate) async fn view(deed: &mut Deed<'_>, party: UserId) -> Result<Handoff, Failure> {
     let row = handoff_views::find(&mut deed.tx, party, deed.loaded.id).await?;
     answers::handoff(&row.ok_or_else(Failure::not_found)?, party, deed.now)
 }

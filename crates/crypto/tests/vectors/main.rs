@@ -8,6 +8,8 @@ mod envelope;
 #[cfg(test)]
 mod file;
 #[cfg(test)]
+mod invite;
+#[cfg(test)]
 mod keycard;
 #[cfg(test)]
 mod keys;

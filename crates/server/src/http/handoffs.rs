@@ -6,8 +6,8 @@ use axum::{Json, extract::State, http::StatusCode};
 use segue_api::{
     bundles::Bundle,
     handoffs::{
-        Claim, Claimed, Comment, Comments, Decline, Events, Handoff, Handoffs, ListEntries, ListHandoffs, NewComment,
-        Reservation, Reserve, Revoke,
+        Claim, Claimed, Comment, Comments, Decline, Events, Handoff, Handoffs, InviteProof, LateWrap, ListEntries,
+        ListHandoffs, NewComment, Reservation, Reserve, ReservedFor, Revoke,
     },
 };
 use segue_domain::HandoffId;
@@ -16,7 +16,7 @@ use super::ask::{Ask, Call, Id, Wanted};
 use crate::{
     app::App,
     failure::Failure,
-    handing, inbox, lifecycle,
+    handing, inbox, late, lifecycle,
     page::{Onward, Page},
     parcel::Sent,
 };
@@ -144,4 +144,40 @@ pub(super) async fn events(
 ) -> Result<Json<Events>, Failure> {
     let page = Onward::new(query.cursor.as_deref(), query.limit)?;
     inbox::events(&app, ask.principal.user, ask.ids.0, &page).await.map(Json)
+}
+
+/// Whom a handoff is to be sealed for now. Its sender only: who invited somebody sees here when they have joined.
+#[utoipa::path(
+    get, path = "/api/v1/handoffs/{id}/recipient", params(("id" = String, Path)),
+    responses((status = 200, body = ReservedFor), Failure)
+)]
+pub(super) async fn recipient(
+    State(app): State<Arc<App>>,
+    ask: Ask<Id<HandoffId>>,
+) -> Result<Json<ReservedFor>, Failure> {
+    late::recipient(&app, ask.principal.user, ask.ids.0).await.map(Json)
+}
+
+/// Locks the key for who joined later. Its sender only.
+#[utoipa::path(
+    post, path = "/api/v1/handoffs/{id}/wraps", params(("id" = String, Path)), request_body = LateWrap,
+    responses((status = 200, body = Handoff), Failure)
+)]
+pub(super) async fn wrap(
+    State(app): State<Arc<App>>,
+    call: Call<LateWrap, Id<HandoffId>>,
+) -> Result<Json<Handoff>, Failure> {
+    late::wrap(&app, &call.principal, call.ids.0, &call.body, &call.once).await.map(Json)
+}
+
+/// Stores what the claimer proves about their key card. The claimer only; the first stays.
+#[utoipa::path(
+    post, path = "/api/v1/handoffs/{id}/invite-proof", params(("id" = String, Path)), request_body = InviteProof,
+    responses((status = 200, body = Handoff), Failure)
+)]
+pub(super) async fn invite_proof(
+    State(app): State<Arc<App>>,
+    call: Call<InviteProof, Id<HandoffId>>,
+) -> Result<Json<Handoff>, Failure> {
+    late::prove(&app, &call.principal, call.ids.0, &call.body, &call.once).await.map(Json)
 }

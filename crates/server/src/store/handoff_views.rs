@@ -41,6 +41,8 @@ pub struct HandoffView {
     pub(crate) team_name: Option<String>,
     pub(crate) to_email: Option<String>,
     pub(crate) provenance: Option<String>,
+    pub(crate) invite_proof: Option<Vec<u8>>,
+    pub(crate) has_user_wrap: bool,
     pub(crate) is_recipient: bool,
     pub(crate) head_seq: i64,
     pub(crate) head_hash: Vec<u8>,
@@ -65,7 +67,8 @@ macro_rules! select {
             "SELECT h.id, h.state, h.bundle_id, h.session_id, h.card, h.message, h.created_at, h.expires_at, h.viewed_at, \
              h.ended_at, h.reason, h.claimed_session_id, h.sender_id, s.email AS sender_email, s.name AS sender_name, \
              h.claimed_by, c.email AS claimer_email, c.name AS claimer_name, h.to_user_id, r.email AS user_email, \
-             r.name AS user_name, h.to_team_id, t.name AS team_name, h.to_email, h.provenance, ",
+             r.name AS user_name, h.to_team_id, t.name AS team_name, h.to_email, h.provenance, h.invite_proof, \
+             EXISTS (SELECT 1 FROM wraps w WHERE w.bundle_id = h.bundle_id AND w.kind = 'user') AS has_user_wrap, ",
             is_recipient!(),
             " AS is_recipient, e.seq AS head_seq, e.hash AS head_hash \
              FROM handoffs h JOIN users s ON s.id = h.sender_id LEFT JOIN users c ON c.id = h.claimed_by \

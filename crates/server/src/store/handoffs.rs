@@ -235,3 +235,9 @@ pub async fn set_dropped(tx: &mut Tx<'_>, id: HandoffId, dropped: &str) -> Resul
     let sql = "UPDATE handoffs SET dropped = $1 WHERE id = $2";
     on!(tx, |c| sqlx::query(sql).bind(dropped).bind(Text(id)).execute(c).await.map(drop))
 }
+
+/// Keeps what a claimer proves about their key card, once.
+pub async fn save_proof(tx: &mut Tx<'_>, id: HandoffId, proof: &[u8]) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE handoffs SET invite_proof = $1 WHERE id = $2 AND invite_proof IS NULL";
+    on!(tx, |c| sqlx::query(sql).bind(proof).bind(Text(id)).execute(c).await.map(drop))
+}

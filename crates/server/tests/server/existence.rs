@@ -97,6 +97,12 @@ fn body_for(path: &str, asker: &Person) -> Value {
     if path.ends_with("/{ref_id}") {
         return json!({"title": "Mine", "body": "", "version": 1});
     }
+    if path.ends_with("/wraps") {
+        return json!({"wrap": segue_api::Bytes(wrap(WrapKind::User, asker.card()).encode())});
+    }
+    if path.ends_with("/invite-proof") {
+        return json!({"proof": segue_api::Bytes(vec![0; 32])});
+    }
     for (end, body) in
         [("/revoke", json!({"reason": "x"})), ("/decline", json!({})), ("/comments", json!({"body": "x"}))]
     {

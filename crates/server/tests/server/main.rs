@@ -15,6 +15,7 @@ mod expiry;
 mod faults;
 mod handing;
 mod joining;
+mod late;
 mod lifecycle;
 mod limits;
 mod logs;
