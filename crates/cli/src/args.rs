@@ -1,6 +1,7 @@
 //! Every command, its options and its help.
 
 pub mod projects;
+pub mod teams;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -60,6 +61,9 @@ pub enum Command {
     Resume(Resume),
     /// Delete a session from the server; copies that were handed over stay
     Delete(Delete),
+    /// Work on teams, to hand sessions to
+    #[command(subcommand)]
+    Team(teams::Team),
     /// Work on projects: what their members share
     #[command(subcommand)]
     Project(projects::Project),
@@ -150,11 +154,14 @@ pub struct Handoff {
     /// Session id, or the beginning of one; the newest in the current directory when left out
     pub session: Option<String>,
     /// The recipient's e-mail address
-    #[arg(long, value_name = "EMAIL", required_unless_present = "to_user_id", conflicts_with = "to_user_id")]
+    #[arg(long, value_name = "EMAIL", required_unless_present_any = ["to_user_id", "to_team_id"])]
     pub to: Option<String>,
     /// The recipient's user id
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", conflicts_with = "to")]
     pub to_user_id: Option<String>,
+    /// The receiving team: its id, the beginning of one, or its name; one of its members claims it
+    #[arg(long, value_name = "TEAM", conflicts_with_all = ["to", "to_user_id"])]
+    pub to_team_id: Option<String>,
     /// What to tell them, at most 2000 characters; the server can read it
     #[arg(long, short, default_value = "", hide_default_value = true)]
     pub message: String,

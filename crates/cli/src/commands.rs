@@ -13,6 +13,7 @@ mod push;
 mod records;
 mod resume;
 mod show;
+mod team;
 mod whoami;
 
 use segue_domain::RecordKind;
@@ -36,6 +37,7 @@ pub fn run(arguments: Arguments, output: &Output) -> Result<()> {
         Command::PullHandoff(options) => pull_handoff::run(&options, output),
         Command::Resume(options) => resume::run(&options, output),
         Command::Delete(options) => delete::run(&options, output),
+        Command::Team(options) => team::run(options, output),
         Command::Project(options) => project::run(options, output),
         Command::Ticket(options) => records::tickets(&options, output),
         Command::Persona(options) => records::run(RecordKind::Persona, &options, output),

@@ -12,6 +12,7 @@ use segue_bundle::{
     Contents, Expected, OpenedBundle, PackSource, ReadSeek, Reader, UnpackError, open::VerifyError, unpack,
     verify_envelope,
 };
+use segue_crypto::EncryptionKey;
 use segue_domain::{BundleId, Clock as _, HandoffId, limits::MANIFEST_BYTES_MAX};
 use segue_formats::Header;
 use segue_signed::{BundleKind, PackEntry, SignedKeyCard, Wrap, WrapKind};
@@ -28,6 +29,7 @@ use crate::{
     progress::Progress,
     remote::Remote,
     spool::Spool,
+    teams,
     upload::{causes, owner},
 };
 
@@ -76,7 +78,9 @@ pub fn verify_handoff(
     let wrap = Wrap::parse(&wrap.0).map_err(|error| refused(&error))?;
     let own = wrap.kind == WrapKind::Own;
     let handoff_id = id.to_string();
-    let reader = if own { Reader::Holder } else { Reader::Recipient { kind: WrapKind::User, id: &account.user_id } };
+    let id = if wrap.kind == WrapKind::Team { wrap.id.as_str() } else { account.user_id.as_str() };
+    let kind = if wrap.kind == WrapKind::Team { WrapKind::Team } else { WrapKind::User };
+    let reader = if own { Reader::Holder } else { Reader::Recipient { kind, id } };
     let expected = Expected {
         kind: BundleKind::Handoff,
         handoff_id: &handoff_id,
@@ -92,8 +96,11 @@ pub fn verify_handoff(
         error => refused(&error),
     })?;
     let keys = account.keys()?;
-    let opened =
-        if own { verified.unwrap_own(owner(account, &keys), &wrap) } else { verified.unwrap(&keys.encryption, &wrap) };
+    let opened = match wrap.kind {
+        WrapKind::Own => verified.unwrap_own(owner(account, &keys), &wrap),
+        WrapKind::Team => verified.unwrap(&team_key(home, account, remote, &wrap, output)?, &wrap),
+        WrapKind::User | WrapKind::Invite => verified.unwrap(&keys.encryption, &wrap),
+    };
     let opened = opened.map_err(|error| refused(&error))?;
     // Oneself one need not meet: one's keys are here.
     if card.card.user_id != account.user_id {
@@ -108,6 +115,12 @@ pub fn verify_handoff(
         envelope: bundle.envelope.0,
         sealed_preview: bundle.preview.map(|preview| preview.0),
     })
+}
+
+/// The team key that a wrap is made for: of a team whose chain names oneself, and the key that it had in that epoch.
+fn team_key(home: &Home, account: &Account, remote: &Remote, wrap: &Wrap, output: &Output) -> Result<EncryptionKey> {
+    let team = wrap.id.parse().map_err(|_| CliError::verification("the handoff is for no team"))?;
+    teams::read(home, account, remote, team, output)?.key(account, wrap.epoch)
 }
 
 /// Fetches a claimed bundle and puts its verified files at `destination`, all or nothing.

@@ -2,6 +2,7 @@
 //!
 //! * [`args`]: every command and its help. [`commands`]: one file each.
 //! * [`home`]: where the client keeps its own files. [`account`], [`contacts`], [`library`], [`logs`]: what they hold.
+//! * [`home`]: where the client keeps its own files. [`account`], [`contacts`], [`teams`], [`library`]: what they hold.
 //! * [`remote`]: the typed client of `segue-api`; the only module that knows the network.
 //! * [`capture`], [`upload`], [`download`]: a session on its way out and in; [`spool`]: a pack between two of them.
 //! * [`output`], [`untrusted`], [`progress`], [`error`]: what a person sees.
@@ -30,5 +31,6 @@ pub mod remote;
 pub mod repository;
 pub mod resolve;
 pub mod spool;
+pub mod teams;
 pub mod untrusted;
 pub mod upload;

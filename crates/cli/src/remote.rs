@@ -6,6 +6,7 @@
 mod packs;
 mod projects;
 mod routes;
+mod teams;
 
 use std::time::Duration;
 

@@ -17,5 +17,6 @@ mod recorder;
 mod restored;
 mod script;
 mod tampering;
+mod teams;
 mod tls;
 mod working_on;

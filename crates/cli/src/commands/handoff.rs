@@ -18,6 +18,7 @@ use crate::{
     library::{Head, Record},
     output::Output,
     remote::Remote,
+    teams::{self, Verified},
     untrusted::Untrusted,
     upload::{Purpose, Uploader, body},
 };
@@ -45,33 +46,57 @@ pub(super) fn run(options: &args::Handoff, output: &Output) -> Result<()> {
 
     let mut attempt = 1;
     loop {
-        let reservation = reserve(&uploader.remote, &record.session_id, options)?;
-        let recipient = listed(&reservation, options)?;
-        let key = recipient_key(&uploader.home, &uploader.account, output, recipient)?;
+        // Each time anew: a team's key may have changed meanwhile.
+        let team = options.to_team_id.as_deref().map(|text| team(&uploader, text, output)).transpose()?;
+        let reservation = reserve(&uploader.remote, &record.session_id, options, team.as_ref())?;
+        let (key, name) = if let Some(team) = &team {
+            (for_team(&reservation, team)?, team.said.name.as_str())
+        } else {
+            let recipient = listed(&reservation, options)?;
+            (recipient_key(&uploader.home, &uploader.account, output, recipient)?, recipient.email.as_str())
+        };
         let purpose = purpose(&reservation, head, capture.card(record.private), &options.message)?;
         let sealed = uploader.seal(record, capture, &pushed.contents, purpose, &[key])?;
         match uploader.remote.create_handoff(&body(&sealed, &[])) {
             Err(error) if error.code == "stale_key" && attempt < SEALS_MAX => attempt += 1,
-            created => return report(&created?, &reservation, record, recipient, output),
+            created => return report(&created?, &reservation, record, name, output),
         }
     }
 }
 
-fn reserve(remote: &Remote, session_id: &str, options: &args::Handoff) -> Result<Reservation> {
+fn reserve(remote: &Remote, session_id: &str, options: &args::Handoff, team: Option<&Verified>) -> Result<Reservation> {
     remote.reserve(&Reserve {
         session_id: session_id.to_owned(),
         to_email: options.to.as_ref().map(|email| email.trim().to_owned()),
         to_user_id: options.to_user_id.clone(),
-        to_team_id: None,
+        to_team_id: team.map(|team| team.id.to_string()),
         expires_in_hours: options.expires_hours,
     })
 }
 
+fn team(uploader: &Uploader, text: &str, output: &Output) -> Result<Verified> {
+    let (home, remote) = (&uploader.home, &uploader.remote);
+    teams::read(home, &uploader.account, remote, teams::resolve(home, remote, text)?, output)
+}
+
+/// The key of the team's newest roster, when the server means the same team.
+fn for_team(reservation: &Reservation, team: &Verified) -> Result<RecipientKey> {
+    check_id(reservation)?;
+    match &reservation.recipient {
+        ReservedFor::Team { team_id } if *team_id == team.id.to_string() => Ok(team.recipient()),
+        _ => Err(CliError::verification("the server names another recipient than the team")
+            .hint("Nothing was handed over. Tell whoever runs the server.")),
+    }
+}
+
+fn check_id(reservation: &Reservation) -> Result<()> {
+    let named = reservation.handoff_id.parse::<HandoffId>();
+    named.map(drop).map_err(|_| CliError::verification("the server names no handoff"))
+}
+
 /// The one recipient, who must be the one that was asked for.
 fn listed<'a>(reservation: &'a Reservation, options: &args::Handoff) -> Result<&'a Listed> {
-    if reservation.handoff_id.parse::<HandoffId>().is_err() {
-        return Err(CliError::verification("the server names no handoff"));
-    }
+    check_id(reservation)?;
     let ReservedFor::User(recipient) = &reservation.recipient else {
         return Err(CliError::new(
             Exit::NotFound,
@@ -124,25 +149,19 @@ fn purpose(reservation: &Reservation, head: &Head, card: segue_signed::Card, mes
     })
 }
 
-fn report(
-    created: &Handoff,
-    reservation: &Reservation,
-    record: &Record,
-    recipient: &Listed,
-    output: &Output,
-) -> Result<()> {
+fn report(created: &Handoff, reservation: &Reservation, record: &Record, to: &str, output: &Output) -> Result<()> {
     let (id, session_id) = (&reservation.handoff_id, &record.session_id);
     if created.handoff_id != *id {
         return Err(CliError::verification("the server answers with another handoff than the one that was sealed"));
     }
     let text = format!(
         "Handed {session_id} to {}.\n{}\nThey have until {}. Tell them:\n\n  segue pull-handoff {id}",
-        Untrusted(&recipient.email),
+        Untrusted(to),
         describe(record),
         day(created.expires_at),
     );
     let value = json!({
-        "handoff_id": id, "session_id": session_id, "status": created.status, "to": recipient.email,
+        "handoff_id": id, "session_id": session_id, "status": created.status, "to": to,
         "expires_at": created.expires_at, "title": record.header.title,
         "native_id": record.header.native_id,
     });
