@@ -1,8 +1,8 @@
 //! The `segue` command line: holds keys, reads and writes native sessions, seals and opens bundles.
 //!
 //! * [`args`]: every command and its help. [`commands`]: one file each.
-//! * [`home`]: where the client keeps its own files. [`account`], [`contacts`], [`library`], [`logs`]: what they hold.
-//! * [`home`]: where the client keeps its own files. [`account`], [`contacts`], [`teams`], [`library`]: what they hold.
+//! * [`home`]: where the client keeps its own files. [`account`], [`contacts`], [`teams`], [`library`], [`logs`]: what they
+//!   hold.
 //! * [`remote`]: the typed client of `segue-api`; the only module that knows the network.
 //! * [`capture`], [`upload`], [`download`]: a session on its way out and in; [`spool`]: a pack between two of them.
 //! * [`output`], [`untrusted`], [`progress`], [`error`]: what a person sees.
