@@ -41,10 +41,6 @@ pub(super) fn run(options: &args::PullHandoff, output: &Output) -> Result<()> {
     }
     check_open(&handoff)?;
     let claimed = handoff.status == "claimed";
-    if claimed && handoff.claimed_session_id.is_none() {
-        return Err(CliError::new(Exit::Conflict, "already_claimed", "somebody else has claimed this handoff")
-            .hint("Ask its sender to hand it over again, if you need it too."));
-    }
     let verified = download::verify_handoff(&home, &account, &remote, id, output, claimed)?;
     let session = claim(&account, &remote, id, &verified)?;
     let _lock = library.lock(session)?;
