@@ -171,6 +171,9 @@ pub struct Handoff {
     /// Tell the server nothing about the session; refuses a message, which the server could read
     #[arg(long, conflicts_with = "message")]
     pub private: bool,
+    /// Print the claim link also with --json, when the recipient has not joined; whoever has it and the mailbox may claim
+    #[arg(long)]
+    pub show_link: bool,
     /// Compress what was appended by itself: more bytes, whose number tells less about them
     #[arg(long)]
     pub no_prefix: bool,
@@ -213,6 +216,8 @@ pub enum Handoffs {
     },
     /// What both sides wrote, oldest first
     Comments(OneHandoff),
+    /// Lock the key of a handoff that you gave for somebody who has joined since; asks you to compare fingerprints
+    ShareKey(OneHandoff),
     /// What happened to it, oldest first; says when the log was rewritten since you last looked
     Events(OneHandoff),
 }
@@ -235,7 +240,7 @@ pub struct Page {
 /// Claim a handoff.
 #[derive(Debug, Args)]
 pub struct PullHandoff {
-    /// The handoff's id
+    /// The handoff's id; if you joined after it was sent, the claim link is read from SEGUE_CLAIM_LINK, standard input or a prompt
     pub handoff: String,
 }
 

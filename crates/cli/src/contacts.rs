@@ -77,6 +77,11 @@ pub fn check(home: &Home, email: &str, card: &SignedKeyCard) -> Result<Acquainta
     Ok(acquaintance)
 }
 
+/// Whether one has met who has this address.
+pub fn is_known(home: &Home, email: &str) -> Result<bool> {
+    Ok(Book::load(home)?.contacts.contains_key(&email.to_lowercase()))
+}
+
 impl Acquaintance {
     fn compare(&self, book: &Book) -> Result<()> {
         if let Some(known) = book.contacts.get(&self.email) {

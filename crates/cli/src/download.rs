@@ -1,5 +1,7 @@
 //! A session on its way in: everything is verified before it is claimed, and again before it is put in place.
 
+mod opening;
+
 use std::{
     fs::{self, File},
     io,
@@ -9,18 +11,18 @@ use std::{
 };
 
 use segue_bundle::{
-    Contents, Expected, OpenedBundle, PackSource, ReadSeek, Reader, UnpackError, open::VerifyError, unpack,
-    verify_envelope,
+    Contents, Expected, OpenedBundle, PackSource, ReadSeek, UnpackError, open::VerifyError, unpack, verify_envelope,
 };
-use segue_crypto::EncryptionKey;
 use segue_domain::{BundleId, Clock as _, HandoffId, limits::MANIFEST_BYTES_MAX};
 use segue_formats::Header;
-use segue_signed::{BundleKind, PackEntry, SignedKeyCard, Wrap, WrapKind};
+use segue_signed::{BundleKind, PackEntry, SignedKeyCard, Wrap};
 use serde_json::Value;
 
+use self::opening::Opening;
 use crate::{
     account::Account,
     capture::HEADER_PATH,
+    claim_link::ClaimLink,
     contacts,
     environment::{SystemClock, rng},
     error::{CliError, Exit, Result},
@@ -29,8 +31,7 @@ use crate::{
     progress::Progress,
     remote::Remote,
     spool::Spool,
-    teams,
-    upload::{causes, owner},
+    upload::causes,
 };
 
 /// Longest neutral header that is read, in bytes.
@@ -42,6 +43,8 @@ pub struct VerifiedHandoff {
     pub opened: OpenedBundle,
     /// Who handed it over.
     pub sender_email: String,
+    /// The claim link that it was opened with.
+    pub link: Option<ClaimLink>,
     /// The signed envelope, as it was sent.
     pub envelope: Vec<u8>,
     sealed_preview: Option<Vec<u8>>,
@@ -76,11 +79,9 @@ pub fn verify_handoff(
             .hint("It was claimed by somebody else, or has ended.")
     })?;
     let wrap = Wrap::parse(&wrap.0).map_err(|error| refused(&error))?;
-    let own = wrap.kind == WrapKind::Own;
     let handoff_id = id.to_string();
-    let id = if wrap.kind == WrapKind::Team { wrap.id.as_str() } else { account.user_id.as_str() };
-    let kind = if wrap.kind == WrapKind::Team { WrapKind::Team } else { WrapKind::User };
-    let reader = if own { Reader::Holder } else { Reader::Recipient { kind, id } };
+    let opening = Opening::of(&wrap, &bundle.envelope.0, &bundle.sender_email, output)?;
+    let reader = opening.reader(&wrap, account);
     let expected = Expected {
         kind: BundleKind::Handoff,
         handoff_id: &handoff_id,
@@ -95,32 +96,21 @@ pub fn verify_handoff(
             .hint("Ask its sender to hand it over again. If that is wrong, check this machine's clock: segue doctor"),
         error => refused(&error),
     })?;
-    let keys = account.keys()?;
-    let opened = match wrap.kind {
-        WrapKind::Own => verified.unwrap_own(owner(account, &keys), &wrap),
-        WrapKind::Team => verified.unwrap(&team_key(home, account, remote, &wrap, output)?, &wrap),
-        WrapKind::User | WrapKind::Invite => verified.unwrap(&keys.encryption, &wrap),
-    };
-    let opened = opened.map_err(|error| refused(&error))?;
+    let opened = opening.open(verified, &wrap, home, account, remote, output)?;
     // Oneself one need not meet: one's keys are here.
     if card.card.user_id != account.user_id {
         acquaintance.pin(home, output)?;
-    } else if card.card.identity_key != keys.identity.public() {
+    } else if card.card.identity_key != account.keys()?.identity.public() {
         return Err(CliError::verification("the server gives another identity key as your own")
             .hint("Nothing was opened. Tell whoever runs the server."));
     }
     Ok(VerifiedHandoff {
         opened,
         sender_email: bundle.sender_email,
+        link: opening.into_link(),
         envelope: bundle.envelope.0,
         sealed_preview: bundle.preview.map(|preview| preview.0),
     })
-}
-
-/// The team key that a wrap is made for: of a team whose chain names oneself, and the key that it had in that epoch.
-fn team_key(home: &Home, account: &Account, remote: &Remote, wrap: &Wrap, output: &Output) -> Result<EncryptionKey> {
-    let team = wrap.id.parse().map_err(|_| CliError::verification("the handoff is for no team"))?;
-    teams::read(home, account, remote, team, output)?.key(account, wrap.epoch)
 }
 
 /// Fetches a claimed bundle and puts its verified files at `destination`, all or nothing.

@@ -16,6 +16,7 @@ pub mod account;
 pub mod args;
 pub mod bindings;
 pub mod capture;
+pub mod claim_link;
 pub mod commands;
 pub mod contacts;
 pub mod download;

@@ -81,12 +81,17 @@ impl Output {
         Ok(self.options.yes || yes(self.ask(question, "Confirm with --yes.")?))
     }
 
+    /// Whether somebody is there to answer.
+    pub fn may_ask(&self) -> bool {
+        !self.options.no_input && io::stdin().is_terminal()
+    }
+
     /// Asks a person for one line.
     ///
     /// # Errors
     /// When nobody can be asked: `--no-input`, or standard input is no terminal.
     pub fn ask(&self, question: &str, otherwise: &str) -> Result<String> {
-        if self.options.no_input || !io::stdin().is_terminal() {
+        if !self.may_ask() {
             return Err(CliError::usage(format!("{question}: no answer was given")).hint(otherwise));
         }
         let mut stderr = io::stderr().lock();

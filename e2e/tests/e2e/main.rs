@@ -1,6 +1,7 @@
 //! End-to-end tests, in one binary so that they link once. To add some: a module beside this file, named here.
 
 mod as_new;
+mod claim_link;
 mod demo;
 #[cfg(target_os = "linux")]
 mod faults;

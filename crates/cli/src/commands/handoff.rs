@@ -1,20 +1,21 @@
 //! `segue handoff`: hands a session to somebody, as it is now (SPEC T1–T3).
 
-use segue_api::handoffs::{Handoff, RecipientKey as Listed, Reservation, Reserve, ReservedFor};
-use segue_crypto::RecipientKey;
-use segue_domain::{HandoffId, limits::MESSAGE_CHARS_MAX};
-use segue_signed::{BundleKind, SignedKeyCard, WrapKind};
+mod recipient;
+
+use segue_api::handoffs::{Handoff, Reservation, Reserve};
+use segue_domain::limits::MESSAGE_CHARS_MAX;
+use segue_signed::BundleKind;
 use serde_json::json;
 
+use self::recipient::Recipient;
+pub(super) use self::recipient::user_key;
 use super::{
     list::day,
     push::{Reading, describe, prepare},
 };
 use crate::{
-    account::Account,
-    args, contacts,
+    args,
     error::{CliError, Exit, Result},
-    home::Home,
     library::{Head, Record},
     output::Output,
     remote::Remote,
@@ -49,17 +50,20 @@ pub(super) fn run(options: &args::Handoff, output: &Output) -> Result<()> {
         // Each time anew: a team's key may have changed meanwhile.
         let team = options.to_team_id.as_deref().map(|text| team(&uploader, text, output)).transpose()?;
         let reservation = reserve(&uploader.remote, &record.session_id, options, team.as_ref())?;
-        let (key, name) = if let Some(team) = &team {
-            (for_team(&reservation, team)?, team.said.name.as_str())
-        } else {
-            let recipient = listed(&reservation, options)?;
-            (recipient_key(&uploader.home, &uploader.account, output, recipient)?, recipient.email.as_str())
-        };
+        let recipient =
+            Recipient::find(&uploader.home, &uploader.account, output, &reservation, options, team.as_ref())?;
         let purpose = purpose(&reservation, head, capture.card(record.private), &options.message)?;
-        let sealed = uploader.seal(record, capture, &pushed.contents, purpose, &[key])?;
+        let sealed = uploader.seal(record, capture, &pushed.contents, purpose, std::slice::from_ref(&recipient.key))?;
         match uploader.remote.create_handoff(&body(&sealed, &[])) {
             Err(error) if error.code == "stale_key" && attempt < SEALS_MAX => attempt += 1,
-            created => return report(&created?, &reservation, record, name, output),
+            created => {
+                let created = created?;
+                if created.handoff_id != reservation.handoff_id {
+                    return Err(CliError::verification("the server answers with another handoff than was sealed"));
+                }
+                let link = recipient.keep_link(&uploader.home, &uploader.account, &created.handoff_id)?;
+                return report(&created, record, &recipient, link, options, output);
+            }
         }
     }
 }
@@ -79,62 +83,6 @@ fn team(uploader: &Uploader, text: &str, output: &Output) -> Result<Verified> {
     teams::read(home, &uploader.account, remote, teams::resolve(home, remote, text)?, output)
 }
 
-/// The key of the team's newest roster, when the server means the same team.
-fn for_team(reservation: &Reservation, team: &Verified) -> Result<RecipientKey> {
-    check_id(reservation)?;
-    match &reservation.recipient {
-        ReservedFor::Team { team_id } if *team_id == team.id.to_string() => Ok(team.recipient()),
-        _ => Err(CliError::verification("the server names another recipient than the team")
-            .hint("Nothing was handed over. Tell whoever runs the server.")),
-    }
-}
-
-fn check_id(reservation: &Reservation) -> Result<()> {
-    let named = reservation.handoff_id.parse::<HandoffId>();
-    named.map(drop).map_err(|_| CliError::verification("the server names no handoff"))
-}
-
-/// The one recipient, who must be the one that was asked for.
-fn listed<'a>(reservation: &'a Reservation, options: &args::Handoff) -> Result<&'a Listed> {
-    check_id(reservation)?;
-    let ReservedFor::User(recipient) = &reservation.recipient else {
-        return Err(CliError::new(
-            Exit::NotFound,
-            "recipient_not_joined",
-            "nobody with this verified address has joined",
-        )
-        .hint("Invite them first: segue invite EMAIL."));
-    };
-    let same_email = options.to.as_ref().is_none_or(|email| email.trim().eq_ignore_ascii_case(&recipient.email));
-    let same_user = options.to_user_id.as_ref().is_none_or(|user| *user == recipient.user_id);
-    if same_email && same_user {
-        return Ok(recipient);
-    }
-    Err(CliError::verification(format!("the server names {} as the recipient", Untrusted(&recipient.email)))
-        .hint("Nothing was handed over. Tell whoever runs the server."))
-}
-
-fn recipient_key(home: &Home, account: &Account, output: &Output, recipient: &Listed) -> Result<RecipientKey> {
-    let signed = SignedKeyCard::parse(&recipient.key_card.0)
-        .map_err(|error| CliError::verification(format!("the recipient's key card is not one: {error}")))?;
-    let acquaintance = contacts::check(home, &recipient.email, &signed)?;
-    if signed.card.user_id != recipient.user_id {
-        return Err(CliError::verification("the recipient's key card belongs to another account"));
-    }
-    // One's own keys need no first contact: they are here.
-    if recipient.user_id == account.user_id && signed.card.identity_key != account.keys()?.identity.public() {
-        return Err(CliError::verification("the server gives another identity key as your own")
-            .hint("Nothing was handed over. Tell whoever runs the server."));
-    }
-    acquaintance.pin(home, output)?;
-    Ok(RecipientKey {
-        kind: WrapKind::User,
-        id: signed.card.user_id,
-        public_key: signed.card.encryption_key,
-        epoch: signed.card.epoch,
-    })
-}
-
 fn purpose(reservation: &Reservation, head: &Head, card: segue_signed::Card, message: &str) -> Result<Purpose> {
     let not_after = u64::try_from(reservation.not_after)
         .map_err(|_| CliError::verification("the server grants an end before 1970"))?;
@@ -149,21 +97,36 @@ fn purpose(reservation: &Reservation, head: &Head, card: segue_signed::Card, mes
     })
 }
 
-fn report(created: &Handoff, reservation: &Reservation, record: &Record, to: &str, output: &Output) -> Result<()> {
-    let (id, session_id) = (&reservation.handoff_id, &record.session_id);
-    if created.handoff_id != *id {
-        return Err(CliError::verification("the server answers with another handoff than the one that was sealed"));
-    }
+fn report(
+    created: &Handoff,
+    record: &Record,
+    recipient: &Recipient,
+    link: Option<String>,
+    options: &args::Handoff,
+    output: &Output,
+) -> Result<()> {
+    let (id, session_id) = (&created.handoff_id, &record.session_id);
     let text = format!(
-        "Handed {session_id} to {}.\n{}\nThey have until {}. Tell them:\n\n  segue pull-handoff {id}",
-        Untrusted(to),
+        "Handed {session_id} to {}.\n{}\nThey have until {}. {}",
+        Untrusted(&recipient.name),
         describe(record),
         day(created.expires_at),
+        match &link {
+            None => format!("Tell them:\n\n  segue pull-handoff {id}"),
+            Some(link) => format!(
+                "They have not joined yet: the server's mail invites them. Give them this claim link yourself, in a way that the\n\
+                 server's owner does not read; with it and their mailbox they can claim:\n\n  {link}\n\n\
+                 Without it: segue handoffs share-key {id}, once they have joined."
+            ),
+        },
     );
-    let value = json!({
-        "handoff_id": id, "session_id": session_id, "status": created.status, "to": to,
+    let mut value = json!({
+        "handoff_id": id, "session_id": session_id, "status": created.status, "to": recipient.name,
         "expires_at": created.expires_at, "title": record.header.title,
-        "native_id": record.header.native_id,
+        "native_id": record.header.native_id, "joined": link.is_none(),
     });
+    if let Some(link) = link.filter(|_| options.show_link) {
+        value["claim_link"] = link.into();
+    }
     output.answer(text, value)
 }

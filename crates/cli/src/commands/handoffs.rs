@@ -2,6 +2,7 @@
 
 mod end;
 mod log;
+mod share_key;
 mod talk;
 
 use std::fmt::Write as _;
@@ -37,6 +38,7 @@ pub(super) fn run(options: Handoffs, output: &Output) -> Result<()> {
         Handoffs::Decline { handoff, reason } => end::decline(&remote, parse_id(&handoff)?, reason.as_deref(), output),
         Handoffs::Comment { handoff, body } => talk::write(&remote, parse_id(&handoff)?, &body, output),
         Handoffs::Comments(one) => talk::read(&remote, parse_id(&one.handoff)?, output),
+        Handoffs::ShareKey(one) => share_key::run(&home, &account, &remote, parse_id(&one.handoff)?, output),
         Handoffs::Events(one) => log::run(&home, &remote, parse_id(&one.handoff)?, output),
     }
 }
@@ -74,9 +76,12 @@ fn get(home: &Home, account: &Account, remote: &Remote, id: HandoffId, output: &
     if let Some(head) = &handoff.log_head {
         logs::check(home, remote, id, head)?;
     }
+    share_key::check_proof(home, remote, &handoff, output)?;
     let mut value = to_json(&handoff);
     let mut text = describe(&handoff);
-    if handoff.status == "pending" && handoff.role != Role::Sender {
+    if handoff.awaits_key {
+        text.push_str(&awaits_key(&handoff));
+    } else if handoff.status == "pending" && handoff.role != Role::Sender {
         // The card is the server's copy of what the sender signed: shown as true only after it was verified.
         let verified = download::verify_handoff(home, account, remote, id, output, false)?;
         check_signed(&handoff, &verified)?;
@@ -87,6 +92,20 @@ fn get(home: &Home, account: &Account, remote: &Remote, id: HandoffId, output: &
         write!(text, "\n\nTake it with: segue pull-handoff {id}").unwrap_or_default();
     }
     output.answer(text, value)
+}
+
+/// What is missing before somebody who joined later can open it.
+fn awaits_key(handoff: &Handoff) -> String {
+    let sender = Untrusted(&handoff.sender.name).short(60);
+    let (id, link) = (&handoff.handoff_id, "the claim link");
+    if handoff.role == Role::Sender {
+        format!("\n\nThey need {link}. Or, once they have joined: segue handoffs share-key {}", Untrusted(id))
+    } else {
+        format!(
+            "\n\nWaiting for {sender}'s device. Or ask {sender} for {link}: segue pull-handoff {} asks for it.",
+            Untrusted(id)
+        )
+    }
 }
 
 /// The sealed summary, which its sender's client wrote: also before the claim (SPEC T20).

@@ -7,7 +7,7 @@ use std::path::Path;
 use data_encoding::HEXLOWER;
 use segue_api::{
     bundles::OwnWrap,
-    handoffs::{Claim, Handoff, Role},
+    handoffs::{Claim, Handoff, InviteProof, Role},
 };
 use segue_domain::{BundleId, HandoffId, SessionId};
 use segue_formats::Header;
@@ -84,6 +84,12 @@ fn claim(account: &Account, remote: &Remote, id: HandoffId, verified: &VerifiedH
     let bundle = BundleId::from_bytes(verified.opened.verified().header().bundle_id);
     if claimed.bundle_id != bundle.to_string() {
         return Err(CliError::verification("the server gave another bundle than the one that was verified"));
+    }
+    if let Some(link) = &verified.link {
+        // Before the wraps go: who comes again has the own-wrap and no link.
+        let bundle = &verified.opened.verified().header().bundle_id;
+        let proof = link.secret.proof(bundle, &account.key_card()?.card).to_vec();
+        remote.invite_proof(id, &InviteProof { proof: proof.into() })?;
     }
     let keys = account.keys()?;
     let own = verified.opened.own_wrap(owner(account, &keys));

@@ -5,7 +5,8 @@ use segue_api::{
     account::{Account, Invitation, Join, OpenInvite, Server},
     bundles::{Bundle, OwnWrap, Pushed},
     handoffs::{
-        Claim, Claimed, Comment, Comments, Decline, Events, Handoff, Handoffs, NewComment, Reservation, Reserve, Revoke,
+        Claim, Claimed, Comment, Comments, Decline, Events, Handoff, Handoffs, InviteProof, LateWrap, NewComment,
+        Reservation, Reserve, ReservedFor, Revoke,
     },
     invites::{CreateInvite, Invite},
     sessions::Session,
@@ -100,6 +101,21 @@ impl Remote {
     /// What its parties need to begin to open it.
     pub fn handoff_bundle(&self, id: HandoffId) -> Result<Bundle> {
         self.get(&format!("api/v1/handoffs/{id}/bundle"))
+    }
+
+    /// Whom it is to be sealed for now; for its sender.
+    pub fn recipient(&self, id: HandoffId) -> Result<ReservedFor> {
+        self.get(&format!("api/v1/handoffs/{id}/recipient"))
+    }
+
+    /// Locks its key for who joined later.
+    pub fn share_key(&self, id: HandoffId, body: &LateWrap) -> Result<Handoff> {
+        self.post(&format!("api/v1/handoffs/{id}/wraps"), body)
+    }
+
+    /// Shows its sender which key card is the claimer's.
+    pub fn invite_proof(&self, id: HandoffId, body: &InviteProof) -> Result<Handoff> {
+        self.post(&format!("api/v1/handoffs/{id}/invite-proof"), body)
     }
 
     /// Takes it back.
