@@ -278,7 +278,7 @@ fn mistakes_have_their_own_exit_codes() -> Result<()> {
         (&story.ann, &["push", "no-such-session"], 4),
         (&story.ann, &["handoff", SESSION], 2),
         (&story.ann, &["handoff", SESSION, "--to", BEN, "--private", "--message", "x"], 2),
-        (&story.ann, &["handoff", SESSION, "--to", "nobody@example.com"], 4),
+        (&story.ann, &["handoff", SESSION, "--to-user-id", "usr_00000000000000000000000000"], 4),
         (&story.ann, &["handoff", SESSION, "--to", BEN, "--expires-hours", "0"], 2),
         (&story.ann, &["pull-handoff", "not-an-id"], 4),
         (&story.ann, &["join", story.server.url()], 5),
