@@ -259,8 +259,10 @@ fn a_join_takes_its_link_from_standard_input() -> Result<()> {
     fs::write(&link_file, format!("{link}\n"))?;
     let output = cy.command(&["join", "--json"])?.stdin(fs::File::open(link_file)?).output()?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let refused = story.ann.run(&["handoff", SESSION, "--to", "cy@example.com"])?;
-    assert_eq!(refused.code, 4, "an address that nobody vouched for receives nothing: {}", refused.stderr);
+    let handed = story.ann.json(&["handoff", SESSION, "--to", "cy@example.com"])?;
+    assert_eq!(handed["joined"], false, "an address that nobody vouched for is nobody's");
+    let refused = cy.run(&["pull-handoff", &id(&handed, "handoff_id")?])?;
+    assert_eq!(refused.code, 4, "and receives nothing: {}", refused.stderr);
     let again = Person::new(&root.path().join("dee"))?.run(&["join", &link])?;
     assert_eq!(again.code, 10, "a link is used once: {}", again.stderr);
     Ok(())
