@@ -1,11 +1,11 @@
 //! Signed structures: whatever is accepted is written back byte for byte, so that a hash of one has one meaning.
 
-use segue_signed::{Card, Header, SignedEnvelope, SignedKeyCard, Wrap, sig};
+use segue_signed::{Card, Header, SignedEnvelope, SignedKeyCard, SignedRoster, TeamKeyWrap, Wrap, sig};
 
 use super::Target;
 use crate::corpus;
 
-/// Envelope, header, card, key card, wrap and signature.
+/// Envelope, header, card, key card, wrap, roster, team key and signature.
 pub(super) struct Signed;
 
 impl Target for Signed {
@@ -15,7 +15,7 @@ impl Target for Signed {
 
     fn corpus(&self) -> Vec<Vec<u8>> {
         let keys = ["bytes", "envelope", "wrap", "own_wrap", "sender_card"];
-        let mut inputs: Vec<_> = ["envelope.json", "keycard.json", "wrap.json", "bundle.json"]
+        let mut inputs: Vec<_> = ["envelope.json", "keycard.json", "wrap.json", "team.json", "bundle.json"]
             .iter()
             .flat_map(|name| corpus::vectors(name, &keys))
             .collect();
@@ -34,6 +34,9 @@ impl Target for Signed {
             b"\x0esegue/bundle/1",
             b"\x0fsegue/keycard/1",
             b"\x0csegue/card/1",
+            b"\x0esegue/roster/1",
+            b"\x05admin",
+            b"\x06member",
             b"\x08snapshot",
             b"\x07handoff",
             b"\x06device",
@@ -55,8 +58,9 @@ impl Target for Signed {
     }
 
     fn run(&self, input: &[u8]) -> String {
-        let outcomes = [envelope(input), key_card(input), header(input), card(input), wrap(input), signature(input)];
-        outcomes.join("; ")
+        let people = [key_card(input), roster(input), team_key(input)];
+        let outcomes = [envelope(input), header(input), card(input), wrap(input), signature(input)];
+        [people.as_slice(), outcomes.as_slice()].concat().join("; ")
     }
 }
 
@@ -78,6 +82,28 @@ fn key_card(input: &[u8]) -> String {
             assert!(signed.encode() == input, "the key card is written otherwise than it was read");
             assert!(signed.verify(None).is_err() || signed.verify_alone().is_ok(), "a chain of unsigned cards");
             format!("key card {:?} {:?}", signed.verify(None).err(), signed.verify(Some(&signed.card)).err())
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+fn roster(input: &[u8]) -> String {
+    match SignedRoster::parse(input) {
+        Ok(signed) => {
+            assert!(signed.encode() == input, "the roster is written otherwise than it was read");
+            let all = |found: &segue_signed::Member| signed.roster.member(&found.user_id) == Some(found);
+            assert!(signed.roster.members.iter().all(all), "a member is listed and not found");
+            format!("roster {} {}", signed.roster.members.len(), signed.roster.leaves_out(&signed.roster))
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+fn team_key(input: &[u8]) -> String {
+    match TeamKeyWrap::parse(input) {
+        Ok(wrap) => {
+            assert!(wrap.encode() == input, "the team key is written otherwise than it was read");
+            format!("team key {}", wrap.key_epoch)
         }
         Err(error) => error.to_string(),
     }

@@ -21,7 +21,8 @@ use crate::harness::{
     Person, TestServer,
     person::Answer,
     roster::{after, first, id, keys},
-    seal::draw,
+    seal::{TestPack, draw},
+    team::Team,
 };
 
 fn unverified() -> (u16, String) {
@@ -117,6 +118,35 @@ on_both! {
         assert_eq!(ann.publish(&five, keys(&[&cy, &dee])).await.status, 200);
         assert_eq!(follow(&dee, &five).await.head().unwrap(), &five);
         assert_eq!(ann.publish(&after(&five, &[(&ann, Admin)]), keys(&[&ann])).await.refused(), not_found());
+    }
+
+    async fn what_is_handed_to_a_team_goes_to_who_is_in_it(server: TestServer) {
+        let (ann, ben, cy) = three(&server).await;
+        let one = ann.team_with(&[&ben, &cy]).await;
+        let (snapshot, _) = ann.push_new(&TestPack::new(2_000)).await;
+        let (draft, handoff) = ann.hand_to_team(&snapshot, &Team::published(&one)).await;
+        let mut told = server.column("SELECT id FROM outbox WHERE kind = 'created'").await;
+        told.iter_mut().for_each(|id| *id = id.rsplit('.').next().unwrap().to_owned());
+        told.sort();
+        let mut others = [ben.user_id.clone(), cy.user_id.clone()];
+        others.sort();
+        assert_eq!(told, others, "all but the sender");
+
+        let late = ann.seal_for_team(&snapshot, &Team::published(&one)).await;
+        let two = after(&one, &[(&ann, Admin), (&ben, Member)]);
+        assert_eq!(ann.publish(&two, keys(&[&ann, &ben])).await.status, 200);
+        let refused = ann.post("/api/v1/handoffs", &late.body(&late.sign(&ann))).await.refused();
+        assert_eq!(refused, (409, "stale_key".to_owned()), "sealed for the key that Cy knows");
+        let dee = ann.bring("dee@example.com").await;
+        let three = after(&two, &[(&ann, Admin), (&ben, Member), (&dee, Member)]);
+        assert_eq!(ann.publish(&three, keys(&[&dee])).await.status, 200);
+        let path = format!("/api/v1/handoffs/{}", handoff.handoff_id);
+        for (who, person) in [("who left", &cy), ("who came under another key", &dee)] {
+            assert_eq!(person.get(&path).await.refused(), not_found(), "{who}");
+            assert_eq!(person.claim(&handoff.handoff_id, draft.claim).await.refused(), not_found(), "{who}");
+        }
+        assert_eq!(ann.claim(&handoff.handoff_id, draft.claim).await.refused(), not_found(), "who sent it");
+        assert_eq!(ben.claim(&handoff.handoff_id, draft.claim).await.status, 200);
     }
 
     async fn only_admins_change_a_team_and_only_as_the_rules_say(server: TestServer) {

@@ -3,7 +3,7 @@
 use segue_api::handoffs::{Handoff, Reservation, Reserve, ReservedFor};
 use segue_domain::TeamId;
 use segue_server::store::Db;
-use segue_signed::{Recipient, SignedEnvelope, Wrap, WrapKind};
+use segue_signed::{Recipient, Roster, SignedEnvelope, Wrap, WrapKind, keycard::key_fingerprint};
 use sqlx::AssertSqlSafe;
 
 use super::{
@@ -29,6 +29,12 @@ impl Team {
             team.add(server, person).await;
         }
         team
+    }
+
+    /// The team of a roster of the first epoch that was published.
+    pub(crate) fn published(roster: &Roster) -> Self {
+        let key_fp = key_fingerprint(&roster.team_key);
+        Self { id: TeamId::from_bytes(roster.team_id).to_string(), key_fp }
     }
 
     /// Adds a member who has the team's key.
@@ -61,6 +67,12 @@ async fn run(server: &TestServer, sql: String) {
 impl Person {
     /// Hands a pushed session over to a team.
     pub(crate) async fn hand_to_team(&self, snapshot: &SignedEnvelope, team: &Team) -> (Draft, Handoff) {
+        let draft = self.seal_for_team(snapshot, team).await;
+        (draft.clone(), self.post("/api/v1/handoffs", &draft.body(&draft.sign(self))).await.ok())
+    }
+
+    /// What would hand it over, reserved and not sent.
+    pub(crate) async fn seal_for_team(&self, snapshot: &SignedEnvelope, team: &Team) -> Draft {
         let (session_id, to_team_id) = (snapshot.envelope.header.session_id.clone(), Some(team.id.clone()));
         let body = Reserve { session_id, to_team_id, ..Reserve::default() };
         let reservation: Reservation = self.post("/api/v1/handoffs/reserve", &body).await.ok();
@@ -69,6 +81,6 @@ impl Person {
         let (kind, id, key_fp, epoch) = (WrapKind::Team, team.id.clone(), team.key_fp, 1);
         draft.wraps = vec![Wrap { kind, id: id.clone(), key_fp, epoch, enc: Some(draw()), ct: draw() }];
         draft.envelope.header.recipients = vec![Recipient { kind, id, key_fp, epoch }];
-        (draft.clone(), self.post("/api/v1/handoffs", &draft.body(&draft.sign(self))).await.ok())
+        draft
     }
 }
