@@ -4,7 +4,7 @@
 use std::{collections::HashSet, time::SystemTime};
 
 use segue_domain::{BundleId, HandoffId, PackId};
-use segue_signed::{SignedEnvelope, sha256};
+use segue_signed::{SignedEnvelope, SignedRoster, keycard::key_fingerprint, sha256};
 use serde::Serialize;
 
 use crate::{
@@ -32,7 +32,7 @@ pub struct Depth {
 /// Something that does not agree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What it is about: `pack`, `object`, `bundle`, `session`, `handoff` or `database`.
+    /// What it is about: `pack`, `object`, `bundle`, `session`, `handoff`, `team` or `database`.
     pub about: &'static str,
     /// Which.
     pub id: String,
@@ -43,6 +43,7 @@ pub struct Finding {
 }
 
 const RESTORE: &str = "Restore the newest backup that is clean, or delete the session in question.";
+const RESTORE_TEAM: &str = "Restore the newest backup that is clean, or let its members begin another team.";
 const LOST: &str = "Copy the pack from a backup; without one, its sessions cannot be opened any more.";
 
 struct Findings(Vec<Finding>);
@@ -70,6 +71,7 @@ pub async fn check(db: &Db, packs: &Packs, depth: Depth) -> anyhow::Result<Vec<F
     check_bundles(&mut tx, &mut findings).await?;
     check_sessions(&mut tx, &mut findings).await?;
     check_handoffs(&mut tx, &mut findings).await?;
+    check_teams(&mut tx, &mut findings).await?;
     drop(tx);
     let packs = packs.clone();
     let found = tokio::task::spawn_blocking(move || {
@@ -226,6 +228,26 @@ async fn check_handoffs(tx: &mut Tx<'_>, findings: &mut Findings) -> Result<(), 
             &handoff.id,
             "its sealed content is there although it ended, or gone before",
         );
+    }
+    Ok(())
+}
+
+async fn check_teams(tx: &mut Tx<'_>, findings: &mut Findings) -> Result<(), sqlx::Error> {
+    for team in inspect::teams(tx).await? {
+        let signed = team.roster.as_deref().and_then(|bytes| SignedRoster::parse(bytes).ok());
+        let Some(SignedRoster { roster, .. }) = signed else {
+            findings.add("team", &team.id, "its newest roster is missing or cannot be read", RESTORE_TEAM);
+            continue;
+        };
+        let mut listed = inspect::team_members(tx, &team.id, team.epoch).await?;
+        listed.sort();
+        let signed = roster.members.iter().map(|member| (member.user_id.as_str(), member.role.as_str(), true));
+        let same = listed.iter().map(|(user, role, key)| (user.as_str(), role.as_str(), *key)).eq(signed)
+            && team.epoch == i64::from(roster.epoch)
+            && team.key_fp.as_deref() == Some(&key_fingerprint(&roster.team_key));
+        if !same {
+            findings.add("team", &team.id, "its members or keys are not those of its newest roster", RESTORE_TEAM);
+        }
     }
     Ok(())
 }

@@ -78,6 +78,15 @@ pub struct Handoff {
     pub(crate) released: bool,
 }
 
+/// A team with its newest roster.
+#[derive(Debug, FromRow)]
+pub struct Team {
+    pub(crate) id: String,
+    pub(crate) epoch: i64,
+    pub(crate) key_fp: Option<Vec<u8>>,
+    pub(crate) roster: Option<Vec<u8>>,
+}
+
 /// An event as it stands.
 #[derive(Debug, FromRow)]
 pub struct Event {
@@ -129,6 +138,20 @@ pub async fn handoffs(tx: &mut Tx<'_>) -> Result<Vec<Handoff>, sqlx::Error> {
     let sql = "SELECT h.id, h.state, h.viewed_at, h.claim_check, b.envelope, (b.manifest IS NULL) AS released \
                FROM handoffs h LEFT JOIN bundles b ON b.id = h.bundle_id ORDER BY h.id";
     on!(tx, |c| sqlx::query_as(sql).fetch_all(c).await)
+}
+
+/// Every team.
+pub async fn teams(tx: &mut Tx<'_>) -> Result<Vec<Team>, sqlx::Error> {
+    let sql = "SELECT t.id, t.epoch, t.key_fp, r.roster FROM teams t \
+               LEFT JOIN team_rosters r ON r.team_id = t.id AND r.version = t.version ORDER BY t.id";
+    on!(tx, |c| sqlx::query_as(sql).fetch_all(c).await)
+}
+
+/// A team's members with their roles, and whether they were given the team key of an epoch.
+pub async fn team_members(tx: &mut Tx<'_>, id: &str, epoch: i64) -> Result<Vec<(String, String, bool)>, sqlx::Error> {
+    let sql = "SELECT m.user_id, m.role, EXISTS (SELECT 1 FROM team_keys k WHERE k.team_id = m.team_id \
+               AND k.user_id = m.user_id AND k.epoch = $2) FROM team_members m WHERE m.team_id = $1";
+    on!(tx, |c| sqlx::query_as(sql).bind(id).bind(epoch).fetch_all(c).await)
 }
 
 /// A handoff's events, in their order.

@@ -17,12 +17,15 @@ use segue_signed::{
     roster::{Chain, MEMBERS_MAX},
 };
 
-use crate::harness::{
-    Person, TestServer,
-    person::Answer,
-    roster::{after, first, id, keys},
-    seal::{TestPack, draw},
-    team::Team,
+use crate::{
+    harness::{
+        Person, TestServer,
+        person::Answer,
+        roster::{after, first, id, keys},
+        seal::{TestPack, draw},
+        team::Team,
+    },
+    operating::soon,
 };
 
 fn unverified() -> (u16, String) {
@@ -125,11 +128,11 @@ on_both! {
         let one = ann.team_with(&[&ben, &cy]).await;
         let (snapshot, _) = ann.push_new(&TestPack::new(2_000)).await;
         let (draft, handoff) = ann.hand_to_team(&snapshot, &Team::published(&one)).await;
-        let mut told = server.column("SELECT id FROM outbox WHERE kind = 'created'").await;
-        told.iter_mut().for_each(|id| *id = id.rsplit('.').next().unwrap().to_owned());
-        told.sort();
-        let mut others = [ben.user_id.clone(), cy.user_id.clone()];
-        others.sort();
+        let mails = server.column("SELECT id FROM outbox WHERE kind = 'created'").await;
+        let mut told: Vec<_> = mails.iter().map(|id| id.rsplit('.').next().unwrap()).collect();
+        told.sort_unstable();
+        let mut others = [ben.user_id.as_str(), cy.user_id.as_str()];
+        others.sort_unstable();
         assert_eq!(told, others, "all but the sender");
 
         let late = ann.seal_for_team(&snapshot, &Team::published(&one)).await;
@@ -216,6 +219,30 @@ on_both! {
         assert_eq!(cy.create_team(&foreign, keys(&[&ann])).await.refused(), (403, "team_admin_only".to_owned()));
         assert_eq!(ann.create_team(&good, keys(&[&ann, &ben])).await.status, 201);
         assert_eq!(ann.create_team(&good, keys(&[&ann, &ben])).await.refused(), (409, "conflict".to_owned()));
+    }
+
+    async fn an_index_that_says_other_than_the_roster_is_a_finding(server: TestServer) {
+        let (ann, ben, cy) = three(&server).await;
+        let one = ann.team_with(&[&ben]).await;
+        ann.publish(&after(&one, &[(&ann, Admin)]), keys(&[&ann])).await.ok::<PublishedRoster>();
+        let other = ann.team_with(&[&cy]).await;
+        ann.publish(&after(&other, &[]), Vec::new()).await.ok::<PublishedRoster>();
+        assert_eq!(soon(&server).await, []);
+        let found = async || soon(&server).await.iter().any(|finding| finding.about == "team");
+        for (damage, undo) in [
+            ("UPDATE team_members SET role = 'member'", "UPDATE team_members SET role = 'admin'"),
+            ("UPDATE teams SET epoch = epoch + 1", "UPDATE teams SET epoch = epoch - 1"),
+            ("UPDATE team_keys SET epoch = epoch + 10", "UPDATE team_keys SET epoch = epoch - 10"),
+            ("UPDATE teams SET version = version + 1", "UPDATE teams SET version = version - 1"),
+            ("UPDATE teams SET key_fp = NULL", ""),
+        ] {
+            server.damage(damage).await;
+            assert!(found().await, "{damage}");
+            if !undo.is_empty() {
+                server.damage(undo).await;
+                assert!(!found().await, "{undo}");
+            }
+        }
     }
 
     async fn of_many_admins_at_once_one_is_next(server: TestServer) {
