@@ -168,8 +168,17 @@ pub struct Handoff {
     /// How long they may claim it; 168 when left out, at most what the plan allows
     #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..))]
     pub expires_hours: Option<u32>,
+    /// The ticket that it is work on; the session's own when left out
+    #[arg(long, value_name = "TICKET")]
+    pub ticket: Option<String>,
+    /// The persona that it works as; the session's own when left out
+    #[arg(long, value_name = "NAME")]
+    pub persona: Option<String>,
+    /// A record of its project to go with it: kb_entry:NUMBER, wiki_page:SLUG or ticket:ID; up to 50 times
+    #[arg(long, value_name = "KIND:ID")]
+    pub attach: Vec<String>,
     /// Tell the server nothing about the session; refuses a message, which the server could read
-    #[arg(long, conflicts_with = "message")]
+    #[arg(long, conflicts_with_all = ["message", "ticket", "persona", "attach"])]
     pub private: bool,
     /// Print the claim link also with --json, when the recipient has not joined; whoever has it and the mailbox may claim
     #[arg(long)]

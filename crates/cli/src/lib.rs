@@ -4,6 +4,7 @@
 //! * [`home`]: where the client keeps its own files. [`account`], [`contacts`], [`teams`], [`library`], [`logs`]: what they
 //!   hold.
 //! * [`remote`]: the typed client of `segue-api`; the only module that knows the network.
+//! * [`bindings`], [`provenance`], [`active_ticket`]: which session belongs to which project, and what it is about there.
 //! * [`capture`], [`upload`], [`download`]: a session on its way out and in; [`spool`]: a pack between two of them.
 //! * [`output`], [`untrusted`], [`progress`], [`error`]: what a person sees.
 //!
@@ -13,6 +14,7 @@
 //! runs the real program in `e2e`.
 
 pub mod account;
+pub mod active_ticket;
 pub mod args;
 pub mod bindings;
 pub mod capture;
@@ -28,6 +30,7 @@ pub mod link;
 pub mod logs;
 pub mod output;
 pub mod progress;
+pub mod provenance;
 pub mod remote;
 pub mod repository;
 pub mod resolve;

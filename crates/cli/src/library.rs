@@ -21,6 +21,7 @@ use segue_signed::SignedEnvelope;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    active_ticket::Provenance,
     capture::Progress,
     error::{CliError, Exit, Result},
     home::{self, Home},
@@ -56,6 +57,12 @@ pub struct Record {
     /// How it came here, when somebody handed it over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed: Option<ClaimedFrom>,
+    /// The project that it belongs to, and what in it the session is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
+    /// What of that the server knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Provenance>,
 }
 
 /// A session in its tool.

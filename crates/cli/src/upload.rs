@@ -19,6 +19,7 @@ use crate::{
     home::Home,
     library::{Head, Library, Record},
     output::Output,
+    provenance::References,
     remote::Remote,
 };
 
@@ -63,6 +64,8 @@ pub struct Purpose {
     pub card: Card,
     /// What the recipient is told.
     pub message: String,
+    /// What goes with it.
+    pub references: References,
     /// When the handoff ends.
     pub not_after: u64,
 }
@@ -116,12 +119,17 @@ impl<'a> Uploader<'a> {
             parent: record.head.as_ref().map(Head::hash).transpose()?,
             card,
             message: String::new(),
+            references: References::default(),
             not_after: 0,
         };
         let (seq, sealed) = (purpose.seq, self.seal(record, capture, &draft.contents, purpose, &[])?);
         self.remote.push(&body(&sealed, &inline))?;
         record.header = capture.header.clone();
         record.head = Some(Head { seq, envelope_hash: HEXLOWER.encode(&sealed.envelope.hash()) });
+        if seq == 1 {
+            // A session that is new there belongs to nothing yet.
+            record.told = None;
+        }
         let manifest = draft.contents.manifest().encode();
         self.library.save_state(record, &manifest, sealed.envelope.as_bytes(), capture.progress())?;
         Ok(Pushed { plan: draft.plan(), contents: draft.contents, unchanged: false })
@@ -186,9 +194,9 @@ impl<'a> Uploader<'a> {
             author_id: author.clone(),
             card: purpose.card,
             message: purpose.message,
-            ticket: String::new(),
-            persona: String::new(),
-            attachments: Vec::new(),
+            ticket: purpose.references.ticket,
+            persona: purpose.references.persona,
+            attachments: purpose.references.attachments,
             created_at: SystemClock.now().as_wire(),
             not_after: purpose.not_after,
             directory_head: None,

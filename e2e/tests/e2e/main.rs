@@ -12,6 +12,7 @@ mod lifecycle;
 mod model_stub;
 mod nothing_readable;
 mod projects;
+mod provenance;
 mod real_tool;
 mod recorder;
 #[cfg(target_os = "linux")]

@@ -18,6 +18,7 @@ use crate::{
     error::{CliError, Exit, Result},
     library::{Head, Record},
     output::Output,
+    provenance::{self, References},
     remote::Remote,
     teams::{self, Verified},
     untrusted::Untrusted,
@@ -33,6 +34,7 @@ pub(super) fn run(options: &args::Handoff, output: &Output) -> Result<()> {
         return Err(CliError::usage(format!("the message is longer than {MESSAGE_CHARS_MAX} characters"))
             .hint("Shorten it, or say it in the session itself."));
     }
+    let references = References::read(options.ticket.as_deref(), options.persona.as_deref(), &options.attach)?;
     let uploader = Uploader::open(output)?;
     let mut session = prepare(&uploader, options.session.as_deref(), Reading::All, false)?;
     session.record.private |= options.private;
@@ -41,7 +43,11 @@ pub(super) fn run(options: &args::Handoff, output: &Output) -> Result<()> {
             .hint("Leave the message out, or say it in the session itself."));
     }
     session.record.no_prefix |= options.no_prefix;
+    provenance::assign(&uploader.home, &mut session.record, session.first)?;
+    references.clone().for_session(&session.record)?;
     let pushed = uploader.push(&mut session.record, &mut session.capturing)?;
+    provenance::settle(&uploader, &mut session.record)?;
+    let references = references.for_session(&session.record)?;
     let (record, capture) = (&session.record, session.capturing.wait()?);
     let head = record.head.as_ref().ok_or_else(|| CliError::new(Exit::Error, "push", "the session was not pushed"))?;
 
@@ -53,6 +59,7 @@ pub(super) fn run(options: &args::Handoff, output: &Output) -> Result<()> {
         let recipient =
             Recipient::find(&uploader.home, &uploader.account, output, &reservation, options, team.as_ref())?;
         let purpose = purpose(&reservation, head, capture.card(record.private), &options.message)?;
+        let purpose = Purpose { references: references.clone(), ..purpose };
         let sealed = uploader.seal(record, capture, &pushed.contents, purpose, std::slice::from_ref(&recipient.key))?;
         match uploader.remote.create_handoff(&body(&sealed, &[])) {
             Err(error) if error.code == "stale_key" && attempt < SEALS_MAX => attempt += 1,
@@ -93,6 +100,7 @@ fn purpose(reservation: &Reservation, head: &Head, card: segue_signed::Card, mes
         parent: Some(head.hash()?),
         card,
         message: message.to_owned(),
+        references: References::default(),
         not_after,
     })
 }

@@ -133,7 +133,10 @@ fn check_signed(handoff: &Handoff, verified: &VerifiedHandoff) -> Result<()> {
             == (signed.user_messages, signed.assistant_messages, signed.tool_calls);
     let same_sender =
         handoff.sender.user_id == header.sender_id && handoff.sender.email.eq_ignore_ascii_case(&verified.sender_email);
-    if same_card && same_sender && handoff.message == header.message {
+    let same_references = handoff.ticket.as_deref().unwrap_or_default() == header.ticket
+        && handoff.persona.as_deref().unwrap_or_default() == header.persona
+        && handoff.attachments == header.attachments;
+    if same_card && same_sender && same_references && handoff.message == header.message {
         return Ok(());
     }
     Err(CliError::verification("the server shows another card, message or sender than was signed")
@@ -183,6 +186,11 @@ fn describe(handoff: &Handoff) -> String {
     }
     if let Some(reason) = &handoff.reason {
         write!(text, "\nreason    {}", Untrusted(reason)).unwrap_or_default();
+    }
+    let referred = [("ticket", &handoff.ticket), ("persona", &handoff.persona)];
+    let referred = referred.into_iter().filter_map(|(name, reference)| Some((name, reference.as_ref()?)));
+    for (name, reference) in referred.chain(handoff.attachments.iter().map(|reference| ("with", reference))) {
+        write!(text, "\n{name:8}  {}", Untrusted(reference).short(120)).unwrap_or_default();
     }
     if card.tool.is_empty() {
         text.push_str("\nprivate   its sender tells the server nothing about it");

@@ -2,12 +2,12 @@
 //!
 //! Each step can be cut short and repeated: a won claim stays won, and the record is written last.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use data_encoding::HEXLOWER;
 use segue_api::{
     bundles::OwnWrap,
-    handoffs::{Claim, Handoff, InviteProof, Role},
+    handoffs::{ActiveTicket, Claim, Claimed, Dropped, DroppedBecause, Handoff, InviteProof, Role},
 };
 use segue_domain::{BundleId, HandoffId, SessionId};
 use segue_formats::Header;
@@ -17,6 +17,7 @@ use serde_json::json;
 use super::handoffs::parse_id;
 use crate::{
     account::Account,
+    active_ticket::{self, Provenance},
     args,
     download::{self, VerifiedHandoff},
     error::{CliError, Exit, Result},
@@ -42,7 +43,7 @@ pub(super) fn run(options: &args::PullHandoff, output: &Output) -> Result<()> {
     check_open(&handoff)?;
     let claimed = handoff.status == "claimed";
     let verified = download::verify_handoff(&home, &account, &remote, id, output, claimed)?;
-    let session = claim(&account, &remote, id, &verified)?;
+    let (session, given) = claim(&account, &remote, id, &verified)?;
     let _lock = library.lock(session)?;
     let (content, known) = (library.content(session), library.find(session)?);
     let record = match known {
@@ -53,13 +54,18 @@ pub(super) fn run(options: &args::PullHandoff, output: &Output) -> Result<()> {
         Some(record) if content.is_dir() => record,
         _ => {
             let contents = download::fetch(&home, &remote, &verified.opened, &content, output)?;
-            let record = record(session, id, &verified, &content).inspect_err(|_| forget(&content))?;
+            let mut record = record(session, id, &verified, &content).inspect_err(|_| forget(&content))?;
+            if let Some(active) = &given.active_ticket {
+                active_ticket::put(&home, active, &id.to_string())?;
+                record.provenance = Some(provenance_of(active));
+                record.told.clone_from(&record.provenance);
+            }
             library.save_state(&record, &contents.manifest().encode(), &verified.envelope, None)?;
             record
         }
     };
     say_what_the_card_hid(&verified.opened.verified().header().card, &record.header, output);
-    report(&record, &verified, output)
+    report(&record, &verified, &given, output)
 }
 
 /// Whether there is still something to claim, or to continue.
@@ -78,7 +84,12 @@ fn check_open(handoff: &Handoff) -> Result<()> {
 }
 
 /// Claims, and stores the own-wrap that replaces the sender's.
-fn claim(account: &Account, remote: &Remote, id: HandoffId, verified: &VerifiedHandoff) -> Result<SessionId> {
+fn claim(
+    account: &Account,
+    remote: &Remote,
+    id: HandoffId,
+    verified: &VerifiedHandoff,
+) -> Result<(SessionId, Claimed)> {
     let proof = verified.opened.claim_proof().to_vec();
     let claimed = remote.claim(id, &Claim { claim_proof: proof.into() })?;
     let bundle = BundleId::from_bytes(verified.opened.verified().header().bundle_id);
@@ -94,9 +105,53 @@ fn claim(account: &Account, remote: &Remote, id: HandoffId, verified: &VerifiedH
     let keys = account.keys()?;
     let own = verified.opened.own_wrap(owner(account, &keys));
     remote.own_wrap(bundle, &OwnWrap { wrap: own.encode().into() })?;
-    claimed.session_id.parse().map_err(|_| {
+    check_given(&claimed, verified.opened.verified().header())?;
+    let session = claimed.session_id.parse().map_err(|_| {
         CliError::new(Exit::Network, "answer", "the server's answer names no session").hint("See segue doctor.")
-    })
+    })?;
+    Ok((session, claimed))
+}
+
+/// The server may give less than the sender signed, and nothing else.
+fn check_given(claimed: &Claimed, header: &segue_signed::Header) -> Result<()> {
+    let Some(active) = &claimed.active_ticket else { return Ok(()) };
+    let signed = |given: &Option<String>, signed: &str| given.as_ref().is_none_or(|given| given == signed);
+    if signed(&active.ticket_id, &header.ticket) && signed(&active.persona, &header.persona) {
+        return Ok(());
+    }
+    Err(CliError::verification("the server names another ticket or persona than the sender signed")
+        .hint("The handoff is yours. Tell whoever runs the server."))
+}
+
+fn provenance_of(active: &ActiveTicket) -> Provenance {
+    let (project_id, ticket) = (active.project_id.clone(), active.ticket_id.clone());
+    Provenance { project_id, ticket, persona: active.persona.clone() }
+}
+
+/// What the handoff refers to, as far as the claimer is given it, and why not the rest.
+fn references(given: &Claimed) -> String {
+    let mut text = String::new();
+    for Dropped { kind, ref_id, reason } in &given.dropped {
+        let why = match reason {
+            DroppedBecause::NotAccessible => "you are not in its project",
+            DroppedBecause::Deleted => "it was deleted",
+            DroppedBecause::UnknownKind => "the server knows no such kind",
+        };
+        let name = format!("{} {}", Untrusted(kind).short(40), Untrusted(ref_id).short(80));
+        write!(text, "\nNot given to you: {} ({why})", name.trim_end()).unwrap_or_default();
+    }
+    if let Some(active) = &given.active_ticket {
+        let ticket = active.ticket_id.as_ref().map(|id| match &active.ticket_title {
+            Some(title) => format!("ticket {}, {}", Untrusted(id), Untrusted(title).short(80)),
+            None => format!("ticket {}", Untrusted(id)),
+        });
+        let persona = active.persona.as_ref().map(|name| format!("persona {}", Untrusted(name)));
+        let what: Vec<_> = ticket.into_iter().chain(persona).collect();
+        let project = Untrusted(&active.project_name).short(60);
+        write!(text, "\nIt is about {}. So will your next new session of {project} be.", what.join(" and "))
+            .unwrap_or_default();
+    }
+    text
 }
 
 fn record(session: SessionId, id: HandoffId, verified: &VerifiedHandoff, content: &Path) -> Result<Record> {
@@ -117,6 +172,8 @@ fn record(session: SessionId, id: HandoffId, verified: &VerifiedHandoff, content
             sender_email: verified.sender_email.clone(),
             author_id: header.author_id.clone(),
         }),
+        provenance: None,
+        told: None,
     })
 }
 
@@ -148,7 +205,7 @@ fn say_what_the_card_hid(card: &Card, header: &Header, output: &Output) {
     }
 }
 
-fn report(record: &Record, verified: &VerifiedHandoff, output: &Output) -> Result<()> {
+fn report(record: &Record, verified: &VerifiedHandoff, given: &Claimed, output: &Output) -> Result<()> {
     let header = verified.opened.verified().header();
     let title = record.header.title.as_deref().unwrap_or("a session without title");
     let message = match header.message.as_str() {
@@ -156,12 +213,13 @@ fn report(record: &Record, verified: &VerifiedHandoff, output: &Output) -> Resul
         said => format!("\n\n{}", Untrusted(said).paragraphs("  ")),
     };
     let text = format!(
-        "Pulled {} from {}: {}\n{} messages, {} tool calls; verified.{message}\n\nContinue it: segue resume {} --in {}",
+        "Pulled {} from {}: {}\n{} messages, {} tool calls; verified.{message}{}\n\nContinue it: segue resume {} --in {}",
         record.session_id,
         Untrusted(&verified.sender_email),
         Untrusted(title).short(80),
         record.header.counts.user_messages.saturating_add(record.header.counts.assistant_messages),
         record.header.counts.tool_calls,
+        references(given),
         record.session_id,
         record.header.tool.as_str(),
     );
@@ -169,6 +227,7 @@ fn report(record: &Record, verified: &VerifiedHandoff, output: &Output) -> Resul
         "session_id": record.session_id, "handoff_id": header.handoff_id, "parent_session_id": header.session_id,
         "sender": verified.sender_email, "author_id": header.author_id, "tool": record.header.tool.as_str(),
         "native_id": record.header.native_id, "title": record.header.title, "message": header.message,
+        "attachments": header.attachments, "dropped": given.dropped, "active_ticket": given.active_ticket,
     });
     output.answer(text, value)
 }

@@ -13,6 +13,7 @@ use crate::{
     error::{CliError, Result},
     library::{Library, Native, Record},
     output::Output,
+    provenance,
     resolve::{Chosen, resolve, with_record},
     untrusted::Untrusted,
     upload::{Uploader, previous},
@@ -24,7 +25,9 @@ pub(super) fn run(options: &args::Push, output: &Output) -> Result<()> {
     let mut session = prepare(&uploader, options.session.as_deref(), Reading::WhatIsNew, options.as_new)?;
     session.record.private |= options.private;
     session.record.no_prefix |= options.no_prefix;
+    provenance::assign(&uploader.home, &mut session.record, session.first)?;
     let pushed = uploader.push(&mut session.record, &mut session.capturing)?;
+    provenance::settle(&uploader, &mut session.record)?;
     let (record, bytes) = (&session.record, session.capturing.wait()?.bytes());
     let id = &record.session_id;
     let seq = record.head.as_ref().map_or(0, |head| head.seq);
@@ -37,7 +40,7 @@ pub(super) fn run(options: &args::Push, output: &Output) -> Result<()> {
     let text = format!("{text}\n{}", describe(record));
     let value = json!({
         "session_id": id, "seq": seq, "unchanged": pushed.unchanged, "bytes": bytes,
-        "bytes_sent": if pushed.unchanged { 0 } else { sent },
+        "bytes_sent": if pushed.unchanged { 0 } else { sent }, "provenance": record.provenance,
     });
     output.answer(text, value)
 }
@@ -46,6 +49,8 @@ pub(super) fn run(options: &args::Push, output: &Output) -> Result<()> {
 pub(super) struct Prepared {
     pub(super) record: Record,
     pub(super) capturing: Capturing,
+    /// Whether it was never captured before.
+    pub(super) first: bool,
     _locks: Vec<File>,
 }
 
@@ -88,7 +93,7 @@ pub(super) fn prepare(
     locks.push(library.lock(id)?);
     // Looked at again behind the locks: another command may have pushed more meanwhile.
     let record = library.find(id)?.or(record);
-    let found = found.map(as_long_as_it_is_now);
+    let (found, first) = (found.map(as_long_as_it_is_now), record.is_none());
     let record = match (record, &found) {
         (Some(old), Some(found)) if as_new => Some(renew(library, old, found)?),
         (Some(_), None) if as_new => {
@@ -100,7 +105,7 @@ pub(super) fn prepare(
     };
     let record = record.ok_or_else(|| CliError::not_found("there is no such session").hint("See segue list."))?;
     let capturing = begin(uploader, &tools, &record, found.as_ref(), reading)?;
-    Ok(Prepared { record, capturing, _locks: locks })
+    Ok(Prepared { record, capturing, first, _locks: locks })
 }
 
 fn as_long_as_it_is_now(found: Found) -> Found {
@@ -152,6 +157,8 @@ fn first_record(id: SessionId, found: &Found, like: Option<&Record>) -> Record {
         no_prefix: like.is_some_and(|like| like.no_prefix),
         summary: None,
         claimed: None,
+        provenance: like.and_then(|like| like.provenance.clone()),
+        told: None,
     }
 }
 
