@@ -77,6 +77,34 @@ pub struct Account {
     pub key_card: Bytes,
 }
 
+/// Asks for a link to sign up with, by mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignUp {
+    /// One's address.
+    pub email: String,
+}
+
+/// Asks for a code that verifies one's address, by mail.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AskCode {}
+
+/// The code that was mailed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmCode {
+    /// Ten symbols; case, blanks and hyphens do not count.
+    pub code: String,
+}
+
+/// A mail is on its way, unless it was asked for too often or, at a sign-up, the address may not sign up: the answer is the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Mailed {
+    /// To which address.
+    pub email: String,
+}
+
 /// What the server says of itself to anybody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Server {

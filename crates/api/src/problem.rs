@@ -45,6 +45,8 @@ pub enum Code {
     OwnerOnly,
     /// Only admins of the team may do this.
     TeamAdminOnly,
+    /// People join this server by invite only.
+    SignUpClosed,
     /// Nobody has verified the asker's address yet, so they may not hand over.
     AddressNotVerified,
     /// The plan does not include this.

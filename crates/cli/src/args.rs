@@ -43,6 +43,10 @@ pub enum Command {
     Join(Join),
     /// Invite somebody; prints the link to give them
     Invite(Invite),
+    /// Verify your e-mail address with a code that comes by mail
+    Verify,
+    /// Vouch that an address is somebody's who has joined (owners only; recorded)
+    Vouch(Vouch),
     /// List the sessions on this machine
     List(List),
     /// Show one session
@@ -88,9 +92,10 @@ pub enum Command {
 /// Join a server.
 #[derive(Debug, Args)]
 pub struct Join {
-    /// The invite link; read from standard input or SEGUE_JOIN_LINK when left out
+    /// The invite link; read from standard input or SEGUE_JOIN_LINK when left out. With --email also a server's address, which
+    /// mails you a link where people may sign up
     pub link: Option<String>,
-    /// Your e-mail address; needed with the owner link, which names none
+    /// Your e-mail address; needed with the owner link, which names none, and to sign up
     #[arg(long)]
     pub email: Option<String>,
     /// Your name, as others will see it
@@ -109,6 +114,17 @@ pub struct Invite {
     /// Vouch that the address is theirs, so that handoffs to it reach them (owners only; recorded)
     #[arg(long)]
     pub vouch: bool,
+    /// Let the server mail the link, which verifies the address
+    #[arg(long)]
+    pub mail: bool,
+}
+
+/// Vouch for somebody.
+#[derive(Debug, Args)]
+pub struct Vouch {
+    /// Their e-mail address, or their user id where several joined under one address
+    #[arg(value_name = "EMAIL|USER")]
+    pub who: String,
 }
 
 /// List sessions.

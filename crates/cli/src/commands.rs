@@ -14,6 +14,8 @@ mod records;
 mod resume;
 mod show;
 mod team;
+mod verify;
+mod vouch;
 mod whoami;
 
 use segue_domain::RecordKind;
@@ -29,6 +31,8 @@ pub fn run(arguments: Arguments, output: &Output) -> Result<()> {
     match arguments.command {
         Command::Join(options) => join::run(&options, output),
         Command::Invite(options) => invite::run(&options, output),
+        Command::Verify => verify::run(output),
+        Command::Vouch(options) => vouch::run(&options, output),
         Command::List(options) => list::run(&options, output),
         Command::Show(options) => show::run(&options, output),
         Command::Push(options) => push::run(&options, output),

@@ -110,6 +110,7 @@ pub fn of_code(code: Code) -> (Exit, &'static str) {
         Code::Conflict => (Exit::Conflict, "conflict"),
         Code::OwnerOnly => (Exit::Error, "owner_only"),
         Code::TeamAdminOnly => (Exit::Error, "team_admin_only"),
+        Code::SignUpClosed => (Exit::Error, "sign_up_closed"),
         Code::AddressNotVerified => (Exit::Error, "address_not_verified"),
         Code::UpgradeRequired => (Exit::Error, "upgrade_required"),
         Code::StorageFull => (Exit::Error, "storage_full"),

@@ -47,6 +47,16 @@ impl JoinLink {
     }
 }
 
+/// The server when a text is a server's address and no link.
+pub fn server_alone(text: &str) -> Option<Url> {
+    let mut server = Url::parse(text.trim()).ok()?;
+    let alone = server.fragment().is_none() && server.query().is_none() && matches!(server.scheme(), "https" | "http");
+    if !server.path().ends_with('/') {
+        server.set_path(&format!("{}/", server.path()));
+    }
+    alone.then_some(server)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +66,15 @@ mod tests {
         let server = Url::parse("https://segue.example.com:8443/").unwrap();
         let link = JoinLink::parse(&JoinLink::write(&server, &[7; 32])).unwrap();
         assert_eq!((link.server, *link.token), (server, [7; 32]));
+    }
+
+    #[test]
+    fn a_servers_address_is_no_link() {
+        let server = server_alone(" https://segue.example.com/x ").unwrap();
+        assert_eq!(server.as_str(), "https://segue.example.com/x/");
+        for text in ["https://h/join#1.A", "https://h/#", "https://h/?a", "ftp://h/", "h"] {
+            assert!(server_alone(text).is_none(), "{text}");
+        }
     }
 
     #[test]

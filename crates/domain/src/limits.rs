@@ -106,3 +106,30 @@ pub const PING_SECONDS: u64 = 20;
 pub const PONG_SECONDS_MAX: u64 = 20;
 /// Time that open requests get when the server stops, in seconds.
 pub const DRAIN_SECONDS_MAX: u64 = 20;
+
+/// Mails to one address in an hour: an active day of a small team fits, a flood waits.
+pub const MAILS_PER_HOUR: i64 = 60;
+/// How often a mail is offered before it is given up: with the waits below, about two days, as mail servers do.
+pub const MAIL_ATTEMPTS_MAX: i64 = 20;
+/// Wait after the first failed attempt to send a mail, in milliseconds; each further one waits twice as long.
+pub const MAIL_RETRY_MS: i64 = 30_000;
+/// Longest wait between two attempts, in milliseconds: a server that comes back is met within hours.
+pub const MAIL_RETRY_MS_MAX: i64 = 4 * 60 * 60 * 1000;
+/// Time for handing one mail on, in seconds: as long as a stop may take.
+pub const MAIL_SECONDS_MAX: u64 = DRAIN_SECONDS_MAX;
+/// How long a mail belongs to the process that took it, in milliseconds: well above the time to hand it on.
+pub const MAIL_LEASE_MS: i64 = 120_000;
+/// How long a mail that was given up is kept for its operator, in hours.
+pub const DEAD_MAIL_HOURS: u32 = 30 * 24;
+/// Mails in the folder that they are written to while no SMTP server is named: more than one looks through.
+pub const MAIL_FILES_MAX: usize = 1_000;
+/// Mails by which one person invites others in a day: a large team's first day fits, a spammer's does not.
+pub const INVITE_MAILS_PER_DAY: i64 = 100;
+/// Sign-ups from one network address in an hour: an office's first morning fits.
+pub const SIGN_UPS_PER_HOUR: i64 = 30;
+/// Codes that one account may ask for in an hour: each is a mail.
+pub const CODES_PER_HOUR: i64 = 5;
+/// Wrong tries that burn a code.
+pub const CODE_TRIES_MAX: i64 = 5;
+/// Lifetime of a code, in hours: slow mail arrives, an old mail is of no use.
+pub const CODE_HOURS: u32 = 1;

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use segue_domain::{Clock, Plan, Timestamp, limits};
 
-use crate::{connections::Bounds, packs::Packs, principal::Principal, rates::Rates, store::Db};
+use crate::{
+    config::SignUp, connections::Bounds, mail::Post, packs::Packs, principal::Principal, rates::Rates, store::Db,
+};
 
 /// Fills a buffer with random bytes.
 pub type Random = Box<dyn Fn(&mut [u8]) -> anyhow::Result<()> + Send + Sync>;
@@ -22,6 +24,8 @@ pub struct App {
     pub random: Random,
     /// What its operator chose.
     pub settings: Settings,
+    /// What mails are sent with.
+    pub post: Post,
     /// Who has asked how often.
     pub rates: Rates,
 }
@@ -33,6 +37,10 @@ pub struct Settings {
     pub plan: Plan,
     /// Requests a minute for one device; one address without a valid token gets a fifth of it.
     pub requests_per_minute: u32,
+    /// Who may sign up without being invited (SPEC A2).
+    pub sign_up: SignUp,
+    /// Time between two looks for mails that nothing announced; none leaves all of them to another process.
+    pub mail_every: Option<Duration>,
     /// Time between two sweeps.
     pub sweep_every: Duration,
     /// Time that open requests get when the server stops.
@@ -50,6 +58,8 @@ impl Default for Settings {
         Self {
             plan: Plan::default(),
             requests_per_minute: limits::REQUESTS_PER_MINUTE,
+            sign_up: SignUp::default(),
+            mail_every: Some(Duration::from_secs(5)),
             sweep_every: Duration::from_secs(30),
             drain: Duration::from_secs(limits::DRAIN_SECONDS_MAX),
             request: Duration::from_secs(limits::REQUEST_SECONDS_MAX),

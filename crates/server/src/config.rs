@@ -5,6 +5,8 @@ use std::{convert::Infallible, fmt, net::SocketAddr, path::PathBuf, str::FromStr
 use clap::{Parser, Subcommand};
 use segue_domain::{Plan, limits};
 
+use crate::person::Email;
+
 /// Hands live AI conversations over. Sees ciphertext and cards only.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "segue-server", version)]
@@ -37,6 +39,17 @@ pub struct Config {
     /// Requests a minute for one device, before it is told to wait.
     #[arg(long, env = "SEGUE_REQUESTS_PER_MINUTE", value_name = "N", default_value_t = limits::REQUESTS_PER_MINUTE)]
     pub requests_per_minute: u32,
+    /// SMTP server that mails are sent by: smtps://user:password@host (TLS), smtp://host (STARTTLS), smtp://host?tls=none.
+    /// Without one, mails are written to files in DIR/mail. It may hold a password: prefer the environment.
+    #[arg(long, env = "SEGUE_SMTP_URL", value_name = "URL", hide_env_values = true)]
+    pub smtp_url: Option<SmtpUrl>,
+    /// Sender of mails: Segue <segue@example.com>; without it segue@ and the host of --url.
+    #[arg(long, env = "SEGUE_MAIL_FROM", value_name = "SENDER")]
+    pub mail_from: Option<String>,
+    /// Who may sign up without being invited: invite (nobody), domains:example.com,example.org, or open (everybody). The address
+    /// is verified by mail.
+    #[arg(long, env = "SEGUE_SIGN_UP", value_name = "POLICY", default_value = "invite")]
+    pub sign_up: SignUp,
     /// What to do instead of serving.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -66,6 +79,83 @@ pub enum Command {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+    /// Looks at mails that are not sent yet or were given up; also beside a running server.
+    #[command(subcommand)]
+    Mail(MailCommand),
+}
+
+/// What is done with mails.
+#[derive(Debug, Clone, Subcommand)]
+pub enum MailCommand {
+    /// Lists at most 1000 of them, the given-up ones first.
+    List,
+    /// Lets one be tried again now.
+    Retry {
+        /// Its id, from the list.
+        id: String,
+    },
+}
+
+/// An SMTP server's address, which may hold a password: it is never shown.
+#[derive(Clone)]
+pub struct SmtpUrl(pub String);
+
+impl FromStr for SmtpUrl {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for SmtpUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("(not shown)")
+    }
+}
+
+/// Who may sign up without being invited (SPEC A2).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum SignUp {
+    /// Nobody.
+    #[default]
+    Invite,
+    /// Who has an address of one of these domains, in lower case; a domain below one is another.
+    Domains(Vec<String>),
+    /// Everybody.
+    Open,
+}
+
+impl SignUp {
+    /// Whether somebody with this address may.
+    pub(crate) fn allows(&self, email: &Email) -> bool {
+        match self {
+            Self::Invite => false,
+            Self::Domains(domains) => {
+                email.key.rsplit_once('@').is_some_and(|(_, domain)| domains.iter().any(|allowed| allowed == domain))
+            }
+            Self::Open => true,
+        }
+    }
+}
+
+impl FromStr for SignUp {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "invite" => Ok(Self::Invite),
+            None if text == "open" => Ok(Self::Open),
+            Some(("domains", list)) => {
+                let domains: Vec<_> = list.split(',').map(|domain| domain.trim().to_ascii_lowercase()).collect();
+                match domains.iter().find(|domain| Email::parse(&format!("a@{domain}")).is_err()) {
+                    Some(wrong) => Err(format!("{wrong:?} is no domain")),
+                    None => Ok(Self::Domains(domains)),
+                }
+            }
+            _ => Err("invite, open, or domains:example.com,example.org".to_owned()),
+        }
+    }
 }
 
 /// A database's address, which may hold a password: it is never shown.
@@ -95,6 +185,21 @@ mod tests {
         let words = ["segue-server", "--data", "d", "--database", "postgres://u:hunter2@host/db"];
         let config = Config::parse_from(words);
         assert!(!format!("{config:?}").contains("hunter2"));
-        assert_eq!(config.plan, Plan::Team);
+        let config = Config::parse_from(["segue-server", "--data", "d", "--smtp-url", "smtps://u:hunter2@host"]);
+        assert!(!format!("{config:?}").contains("hunter2"));
+        assert_eq!((config.plan, config.sign_up), (Plan::Team, SignUp::Invite));
+    }
+
+    #[test]
+    fn a_domain_is_itself_and_nothing_that_ends_or_begins_like_it() {
+        let policy: SignUp = "domains:Example.com, b.org".parse().unwrap();
+        let allows = |address: &str| policy.allows(&Email::parse(address).unwrap());
+        assert!(allows("ann@example.com") && allows("ANN@EXAMPLE.COM") && allows("ann@b.org"));
+        for other in ["ann@notexample.com", "ann@example.com.evil.net", "ann@sub.example.com", "example.com@evil.net"] {
+            assert!(!allows(other), "{other}");
+        }
+        for wrong in ["", "closed", "domains:", "domains:a b", "domains:a.com,,b.com", "open:a"] {
+            assert!(wrong.parse::<SignUp>().is_err(), "{wrong}");
+        }
     }
 }

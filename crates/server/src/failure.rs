@@ -135,6 +135,7 @@ fn status(code: Code) -> u16 {
     match code {
         Code::NotSignedIn => 401,
         Code::OwnerOnly
+        | Code::SignUpClosed
         | Code::TeamAdminOnly
         | Code::AddressNotVerified
         | Code::UpgradeRequired

@@ -13,6 +13,7 @@ mod guard;
 mod handoffs;
 mod invites;
 mod packs;
+mod pages;
 mod people;
 mod problem;
 mod projects;
@@ -41,8 +42,12 @@ fn routes(times: Times) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(server::server))
         .routes(routes!(invites::open))
         .routes(routes!(invites::create))
+        .routes(routes!(invites::vouch))
         .routes(routes!(account::join))
         .routes(routes!(account::get))
+        .routes(routes!(account::sign_up))
+        .routes(routes!(account::ask_code))
+        .routes(routes!(account::confirm_code))
         .routes(routes!(bundles::create))
         .routes(routes!(bundles::manifest))
         .routes(routes!(bundles::own_wrap))
@@ -87,6 +92,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let times = Times { request: app.settings.request, body_idle: app.settings.body_idle };
     let (router, _) = routes(times).split_for_parts();
     router
+        .merge(pages::routes())
         .method_not_allowed_fallback(problem::method_not_allowed)
         .fallback(async || Failure::not_found())
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard::identify))

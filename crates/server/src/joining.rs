@@ -1,9 +1,11 @@
 //! Joining, and inviting others to join (SPEC A1, A2).
 
+use std::net::IpAddr;
+
 use data_encoding::BASE64URL_NOPAD;
 use segue_api::{
     Code,
-    account::{Account, Invitation, Join, OpenInvite},
+    account::{Account, Invitation, Join, Mailed, OpenInvite, SignUp},
     invites::{CreateInvite, Invite},
 };
 use segue_domain::{DeviceId, InviteId, Timestamp, UserId, limits};
@@ -12,13 +14,18 @@ use segue_signed::{Device, DeviceKind, SignedKeyCard, sha256};
 use crate::{
     answers,
     app::App,
+    config,
     failure::Failure,
+    mail,
     once::Once,
     person::{self, Email},
     principal::Principal,
-    store::{Tx, devices, invites, key_cards, users},
+    rates,
+    store::{Tx, devices, invites, key_cards, quotas::Quota, users},
 };
 
+/// Sign-ups from one network address.
+const SIGN_UPS: Quota = Quota { most: limits::SIGN_UPS_PER_HOUR, window_ms: 60 * 60 * 1000 };
 /// Bytes of a token and of its hash.
 const TOKEN_BYTES: usize = 32;
 /// A sealed user root: 32 bytes, nonce and tag, with room for a header.
@@ -58,7 +65,7 @@ pub async fn join(app: &App, body: &Join) -> Result<Account, Failure> {
         device: form.device,
         device_key: form.device_key,
         owner: invite.owner,
-        email_verified: invite.owner || invite.vouched,
+        email_verified: invite.verifies(),
         plan: None,
     };
     let account = answers::account(app, &mut tx, &principal).await?;
@@ -126,7 +133,7 @@ async fn enrol(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let user = invite.user_id.0;
-    let email_verified = invite.owner || invite.vouched;
+    let email_verified = invite.verifies();
     if email_verified && users::find_by_email(tx, &form.email.key).await?.is_some() {
         return Err(Failure::new(Code::Conflict, "This address belongs to another account.")
             .or("Join with another address, or sign in to that account."));
@@ -175,7 +182,9 @@ pub(crate) async fn invite(
     once: &Once,
 ) -> Result<Invite, Failure> {
     let email = Email::parse(&body.email)?;
-    is_hash(&body.token_hash.0, "token_hash")?;
+    if let Some(token_hash) = &body.token_hash {
+        is_hash(&token_hash.0, "token_hash")?;
+    }
     if body.vouch && !principal.owner {
         return Err(Failure::new(Code::OwnerOnly, "Only an owner may vouch for an address.")
             .or("Invite without vouching, or ask an owner."));
@@ -189,22 +198,27 @@ pub(crate) async fn invite(
     let expires_at = now.plus_hours(limits::INVITE_HOURS);
     let new = invites::NewInvite {
         id,
-        token_hash: &body.token_hash.0,
         user_id: user,
-        email: Some(&email.written),
+        email: Some(&email),
         vouched: body.vouch,
         owner: false,
         invited_by: Some(principal.user),
         expires_at,
     };
-    if !invites::insert(&mut tx, &new, now).await? {
-        return Err(Failure::new(Code::Conflict, "This token was used for another invite.").or("Draw a new one."));
+    invites::insert(&mut tx, &new, now).await?;
+    if let Some(token_hash) = &body.token_hash {
+        if !invites::add_token(&mut tx, id, &token_hash.0, false).await? {
+            return Err(Failure::new(Code::Conflict, "This token was used for another invite.").or("Draw a new one."));
+        }
+    } else if !mail::enqueue_invite(&mut tx, id, &email, principal.user, now).await? {
+        return Err(too_many_invites());
     }
     if body.vouch {
         users::record(&mut tx, user, "vouched", &principal.user.to_string(), now).await?;
     }
     let answer = Invite {
         invite_id: id.to_string(),
+        mailed: body.token_hash.is_none(),
         email: email.written,
         vouched: body.vouch,
         expires_at: expires_at.as_millis(),
@@ -212,6 +226,33 @@ pub(crate) async fn invite(
     once.keep(&mut tx, &answer).await?;
     tx.commit().await?;
     Ok(answer)
+}
+
+fn too_many_invites() -> Failure {
+    let hours = "The server mails one invite a day from you to one address";
+    let title = format!("{hours}, and at most {} in all.", limits::INVITE_MAILS_PER_DAY);
+    Failure::new(Code::RateLimited, title).or("Leave --mail out for a link that you give them yourself.")
+}
+
+/// Mails a link to sign up with to whoever has an address, where the server lets people sign up. What it answers, and what it does
+/// before that, is the same for every address: nobody learns who is known here (SPEC A2).
+pub(crate) async fn sign_up(app: &App, body: &SignUp, from: IpAddr) -> Result<Mailed, Failure> {
+    let email = Email::parse(&body.email)?;
+    if app.settings.sign_up == config::SignUp::Invite {
+        return Err(Failure::new(Code::SignUpClosed, "People join this server by invite only.")
+            .or("Ask somebody who has joined to invite you."));
+    }
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    // A proxy on this machine brings everybody from one address.
+    if !from.is_loopback() && !SIGN_UPS.take(&mut tx, &format!("sign-ups {}", rates::network(from)), now).await? {
+        let wait = (SIGN_UPS.window_end(now).as_millis() - now.as_millis()) / 1000;
+        let title = format!("More than {} sign-ups in an hour.", limits::SIGN_UPS_PER_HOUR);
+        return Err(Failure::later(Code::RateLimited, title, wait.unsigned_abs() + 1));
+    }
+    mail::enqueue_sign_up(&mut tx, &email, now).await?;
+    tx.commit().await?;
+    Ok(Mailed { email: email.written })
 }
 
 /// The token of a fresh owner link while nobody has joined; links of earlier starts end.
@@ -226,7 +267,6 @@ pub async fn owner_token(app: &App) -> anyhow::Result<Option<String>> {
     invites::delete_owner_links(&mut tx).await?;
     let new = invites::NewInvite {
         id,
-        token_hash: &sha256(&token),
         user_id: user,
         email: None,
         vouched: false,
@@ -234,7 +274,8 @@ pub async fn owner_token(app: &App) -> anyhow::Result<Option<String>> {
         invited_by: None,
         expires_at: now.plus_hours(limits::OWNER_LINK_HOURS),
     };
-    let kept = invites::insert(&mut tx, &new, now).await?;
+    invites::insert(&mut tx, &new, now).await?;
+    let kept = invites::add_token(&mut tx, id, &sha256(&token), false).await?;
     tx.commit().await?;
     anyhow::ensure!(kept, "the machine gave the same random bytes twice");
     Ok(Some(BASE64URL_NOPAD.encode(&token)))

@@ -1,13 +1,15 @@
 //! The Segue server: accounts, handoffs and sealed packs. It sees ciphertext and cards only.
 //!
 //! ```text
-//!  http ──▶ joining · teams · upload · snapshot · handing · inbox · lifecycle ▸ transition ──▶ store (SQL) · packs (bytes)
+//!  http ──▶ joining · verifying · teams · upload · snapshot · handing · inbox · lifecycle ▸ transition ──▶ store (SQL)
+//!                                                                                           └─▶ packs (bytes)
 //! ```
 //!
 //! * `connections` bounds what a client may hold open; `answering` is the service of one connection.
 //! * `http` reads requests and maps answers; it never names the database.
 //! * The middle decides: one function for each thing a person can do, each of them one transaction.
-//! * [`transition`] is the only place that changes a handoff's state; [`sweep`] is what time does.
+//! * [`transition`] is the only place that changes a handoff's state; [`sweep`] is what time does; [`mail`] sends what
+//!   they decided to tell people.
 //! * [`store`] has all SQL, written once for SQLite and PostgreSQL; [`packs`] has all sealed bytes.
 
 mod admission;
@@ -27,7 +29,7 @@ mod late;
 mod lifecycle;
 pub mod listen;
 pub mod logs;
-mod mail;
+pub mod mail;
 mod off_runtime;
 mod once;
 pub mod operate;
@@ -49,6 +51,7 @@ pub mod sweep;
 mod teams;
 pub mod transition;
 mod upload;
+mod verifying;
 
 use std::sync::Arc;
 
@@ -69,10 +72,12 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let sweeping = tokio::spawn(sweep::run(Arc::clone(&app), shutdown.clone()));
+    let mailing = tokio::spawn(mail::run(Arc::clone(&app), shutdown.clone()));
     let router = http::router(Arc::clone(&app));
     let attendant = Attendant { router, transport, bounds: app.settings.connections, shutdown };
     connections::serve(listener, attendant, app.settings.drain).await;
     sweeping.await.context("the sweep stopped")?;
+    mailing.await.context("the sending of mails stopped")?;
     app.packs.settled().await;
     app.db.close().await;
     Ok(())

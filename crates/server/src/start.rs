@@ -24,6 +24,7 @@ use crate::{
     joining,
     listen::Transport,
     logs,
+    mail::{self, Post},
     packs::{Packs, private_folder},
     rates::Rates,
     serve,
@@ -34,10 +35,10 @@ use crate::{
 pub async fn run(config: Config) -> anyhow::Result<()> {
     tracing::subscriber::set_global_default(logs::subscriber(config.json, std::io::stderr))?;
     let _lock = lock(&config.data)?;
-    let app = Arc::new(open(&config).await?);
     let tcp = TcpListener::bind(config.listen).await;
     let tcp = tcp.with_context(|| format!("cannot listen on {}", config.listen))?;
     let url = config.url.clone().unwrap_or_else(|| local_url(&config, tcp.local_addr().unwrap_or(config.listen)));
+    let app = Arc::new(open(&config, &url).await?);
     let shutdown = stop_signal()?;
     let owner_link = joining::owner_token(&app).await?.map(|token| owner_link(&url, &token));
     let transport = match (&config.tls_cert, &config.tls_key) {
@@ -67,7 +68,7 @@ pub(crate) fn private_file(path: &Path) -> anyhow::Result<File> {
     file.with_context(|| format!("cannot write {}", path.display()))
 }
 
-async fn open(config: &Config) -> anyhow::Result<App> {
+async fn open(config: &Config, url: &str) -> anyhow::Result<App> {
     let db = if let Some(url) = &config.database {
         Db::open_postgres(&url.0).await.context("cannot open the PostgreSQL database")?
     } else {
@@ -77,9 +78,11 @@ async fn open(config: &Config) -> anyhow::Result<App> {
         Db::open_sqlite(&file).await.with_context(|| format!("cannot open the database {}", file.display()))?
     };
     let packs = Packs::open(&config.data.join("packs")).context("cannot open the pack folder")?;
+    let post = Post::new(transport(config, url)?, config.mail_from.as_deref(), url)?;
     let settings = Settings {
         plan: config.plan,
         requests_per_minute: config.requests_per_minute,
+        sign_up: config.sign_up.clone(),
         connections: bounds(config.listen),
         ..Settings::default()
     };
@@ -88,9 +91,20 @@ async fn open(config: &Config) -> anyhow::Result<App> {
         packs,
         clock: Arc::new(SystemClock),
         random: system_random(),
+        post,
         rates: Rates::new(settings.requests_per_minute),
         settings,
     })
+}
+
+/// Without an SMTP server, mails are written to the data folder, where the operator finds them.
+fn transport(config: &Config, url: &str) -> anyhow::Result<mail::Transport> {
+    if let Some(smtp) = &config.smtp_url {
+        return mail::Transport::smtp(&smtp.0, &mail::host(url));
+    }
+    let folder = config.data.join("mail");
+    tracing::info!(folder = %folder.display(), "no --smtp-url: mails are written to files");
+    mail::Transport::folder(folder).context("cannot make the mail folder")
 }
 
 /// Who listens on loopback is met by a proxy, which brings everybody from one address, or by this machine's own people.

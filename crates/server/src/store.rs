@@ -23,12 +23,14 @@ pub mod key_cards;
 pub mod outbox;
 pub mod packs;
 pub mod projects;
+pub mod quotas;
 pub mod recipients;
 pub mod records;
 pub mod reservations;
 pub mod sessions;
 pub mod teams;
 pub mod users;
+pub mod verifications;
 pub mod wraps;
 
 use std::{path::Path, time::Duration};

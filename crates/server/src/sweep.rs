@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     failure::Failure,
+    mail,
     store::{idempotency, packs, reservations},
     transition,
 };
@@ -36,6 +37,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 pub async fn once(app: &App) -> Result<(), Failure> {
     while transition::expire_due(app, ROUND).await? > 0 {}
     forget(app).await?;
+    mail::forget(app).await?;
     drop_uploads(app).await?;
     collect(app).await?;
     app.rates.forget_idle();

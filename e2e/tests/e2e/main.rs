@@ -9,6 +9,7 @@ mod handoff;
 #[cfg(target_os = "linux")]
 mod large;
 mod lifecycle;
+mod mails;
 mod model_stub;
 mod nothing_readable;
 mod projects;

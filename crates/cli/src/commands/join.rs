@@ -6,11 +6,12 @@
 use std::io::{IsTerminal as _, Read as _};
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
-use segue_api::account::{Invitation, Join, OpenInvite};
+use segue_api::account::{Invitation, Join, OpenInvite, SignUp};
 use segue_crypto::{DeviceKey, RecoveryCode, UserRoot, fingerprint::fingerprint};
 use segue_domain::{Clock as _, DeviceId};
 use segue_signed::{Device, DeviceKind, KeyCard, sha256};
 use serde_json::json;
+use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
     environment::{self, SystemClock, random},
     error::{CliError, Exit, Result},
     home::Home,
-    link::JoinLink,
+    link::{self, JoinLink},
     output::Output,
     remote::{Remote, is_loopback},
     untrusted::Untrusted,
@@ -34,15 +35,17 @@ const FIRST_EPOCH: u32 = 1;
 pub(super) fn run(options: &args::Join, output: &Output) -> Result<()> {
     let home = Home::find()?;
     let _lock = home.lock()?;
-    let link = JoinLink::parse(&read_link(options.link.as_deref(), output)?);
+    let text = read_link(options.link.as_deref(), output)?;
     let joined = Account::find(&home)?;
+    if let (Some(server), Some(email), None) = (link::server_alone(&text), &options.email, &joined) {
+        return sign_up(&server, email, output);
+    }
+    let link = JoinLink::parse(&text);
     let link = match (link, &joined) {
         (Err(_), Some(account)) => return Err(already_joined(account)),
         (link, _) => link?,
     };
-    if link.server.scheme() == "http" && !is_loopback(&link.server) {
-        output.warn("Warning: this server is reached without TLS: anyone on the way can use your access and read your messages.");
-    }
+    warn_without_tls(&link.server, output);
     let invite_hash = HEXLOWER.encode(&sha256(&*link.token));
     let remote = Remote::anonymous(&link.server)?;
     let mut pending = match (PendingJoin::find(&home, &invite_hash)?, &joined) {
@@ -66,6 +69,24 @@ pub(super) fn run(options: &args::Join, output: &Output) -> Result<()> {
     pending.account.save(&home)?;
     report(&pending, &account, output)?;
     pending.forget(&home)
+}
+
+fn warn_without_tls(server: &Url, output: &Output) {
+    if server.scheme() == "http" && !is_loopback(server) {
+        output.warn("Warning: this server is reached without TLS: anyone on the way can use your access and read your messages.");
+    }
+}
+
+/// Asks a server that lets people sign up for a link; it comes by mail, which verifies the address.
+fn sign_up(server: &Url, email: &str, output: &Output) -> Result<()> {
+    warn_without_tls(server, output);
+    let mailed = Remote::anonymous(server)?.sign_up(&SignUp { email: email.trim().to_owned() })?;
+    let text = format!(
+        "If {} may sign up, a link is on its way there. Then: segue join LINK\n\
+         Nothing in your mailbox? The server may take people by invite only, or it was asked for within the last hour.",
+        Untrusted(&mailed.email)
+    );
+    output.answer(text, json!({"email": mailed.email, "joined": false}))
 }
 
 fn already_joined(account: &Account) -> CliError {
@@ -196,7 +217,7 @@ fn report(pending: &PendingJoin, joined: &segue_api::account::Account, output: &
     let verified = if joined.email_verified {
         "Handoffs to this address reach you."
     } else {
-        "Your address is not verified: you can neither hand over nor receive. A vouched invite from an owner verifies it."
+        "Your address is not verified: you can neither hand over nor receive. segue verify does that by mail."
     };
     let text = format!(
         "Joined {} as {}.\n{verified}\n\nFingerprint    {shown}\nRecovery code  {recovery}\n\n\

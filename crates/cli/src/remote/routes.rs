@@ -2,13 +2,13 @@
 
 use reqwest::Method;
 use segue_api::{
-    account::{Account, Invitation, Join, OpenInvite, Server},
+    account::{Account, AskCode, ConfirmCode, Invitation, Join, Mailed, OpenInvite, Server, SignUp},
     bundles::{Bundle, OwnWrap, Pushed},
     handoffs::{
         Claim, Claimed, Comment, Comments, Decline, Events, Handoff, Handoffs, InviteProof, LateWrap, NewComment,
         Reservation, Reserve, ReservedFor, Revoke,
     },
-    invites::{CreateInvite, Invite},
+    invites::{CreateInvite, Invite, Person, Vouch},
     sessions::Session,
 };
 use segue_domain::{BundleId, HandoffId, SessionId};
@@ -41,6 +41,26 @@ impl Remote {
     /// Invites somebody.
     pub fn invite(&self, body: &CreateInvite) -> Result<Invite> {
         self.post("api/v1/invites", body)
+    }
+
+    /// Asks for a link to sign up with, by mail.
+    pub fn sign_up(&self, body: &SignUp) -> Result<Mailed> {
+        self.post("api/v1/signup", body)
+    }
+
+    /// Asks for a code that verifies one's address, by mail.
+    pub fn ask_code(&self) -> Result<Mailed> {
+        self.post("api/v1/account/verification", &AskCode {})
+    }
+
+    /// Verifies one's address with the code.
+    pub fn confirm_code(&self, body: &ConfirmCode) -> Result<Account> {
+        self.post("api/v1/account/verification/confirm", body)
+    }
+
+    /// Vouches for somebody's address.
+    pub fn vouch(&self, body: &Vouch) -> Result<Person> {
+        self.post("api/v1/vouches", body)
     }
 
     /// Stores a snapshot.

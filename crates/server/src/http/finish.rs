@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::Response,
 };
@@ -28,6 +28,10 @@ pub(super) async fn finish(State(app): State<Arc<App>>, request: Request, next: 
             tracing::error!(%method, route, request_id, error = format!("{error:#}"), "failed");
         }
         response = problem::internal(&request_id);
+    }
+    if method == Method::POST && response.status().is_success() {
+        // Only now is it committed, and a mail may be part of it.
+        app.post.wake();
     }
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -78,6 +78,19 @@ pub async fn find_by_email(tx: &mut Tx<'_>, email_key: &str) -> Result<Option<Us
     on!(tx, |c| sqlx::query_as(sql).bind(email_key).fetch_optional(c).await)
 }
 
+/// People whose address this is and whom nobody verified: anybody can join with another's printed link.
+pub async fn unverified_by_email(tx: &mut Tx<'_>, email_key: &str) -> Result<Vec<User>, sqlx::Error> {
+    let sql = "SELECT id, email, email_verified, name FROM users WHERE email_key = $1 AND NOT email_verified LIMIT 2";
+    on!(tx, |c| sqlx::query_as(sql).bind(email_key).fetch_all(c).await)
+}
+
+/// Lets an address count from now on; false when it does already. One that another verified account has is a unique violation.
+pub async fn verify(tx: &mut Tx<'_>, id: UserId) -> Result<bool, sqlx::Error> {
+    let sql = "UPDATE users SET email_verified = TRUE WHERE id = $1 AND NOT email_verified";
+    let done = on!(tx, |c| sqlx::query(sql).bind(Text(id)).execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(done == 1)
+}
+
 /// Makes other transactions that charge this person wait, so that what is used cannot be overrun by two at once.
 pub async fn lock(tx: &mut Tx<'_>, id: UserId) -> Result<(), sqlx::Error> {
     let sql = locked!(tx, "SELECT id FROM users WHERE id = $1");

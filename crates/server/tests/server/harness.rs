@@ -1,6 +1,7 @@
 //! A real server on port 0 with a clock that stands still, and people with real keys.
 
 pub(crate) mod database;
+pub(crate) mod mailbox;
 pub(crate) mod person;
 pub(crate) mod raw;
 pub(crate) mod roster;
@@ -20,10 +21,10 @@ use std::{
 use segue_domain::{Timestamp, limits, time::FixedClock};
 use segue_server::{
     app::{App, Settings},
+    config::SignUp,
     connections::Bounds,
-    joining,
-    listen::Transport,
-    logs,
+    joining, listen, logs,
+    mail::{Post, Transport},
     packs::{Packs, Step},
     rates::Rates,
     serve,
@@ -143,6 +144,7 @@ pub(crate) struct TestServer {
     pub(crate) shutdown: CancellationToken,
     pub(crate) database: Database,
     settings: Settings,
+    smtp: Option<String>,
     task: JoinHandle<anyhow::Result<()>>,
 }
 
@@ -150,20 +152,29 @@ impl TestServer {
     pub(crate) async fn start(database: Database) -> Self {
         // All people of a test come from one address, as through a proxy.
         let connections = Bounds { per_address: limits::CONNECTIONS_MAX, ..Bounds::default() };
-        let settings = Settings { requests_per_minute: 1_000_000, connections, ..Settings::default() };
+        let settings =
+            Settings { requests_per_minute: 1_000_000, connections, mail_every: None, ..Settings::default() };
         Self::start_with(database, settings).await
+    }
+
+    /// The same data, served by one that sends mails: by SMTP where a URL is given, else into the folder `mail`.
+    pub(crate) async fn mailing(mut self, smtp: Option<&str>, sign_up: SignUp) -> Self {
+        self.smtp = smtp.map(str::to_owned);
+        let mail_every = Some(Duration::from_millis(20));
+        let settings = Settings { mail_every, sign_up, ..self.settings.clone() };
+        self.restart_with(settings).await
     }
 
     pub(crate) async fn start_with(database: Database, settings: Settings) -> Self {
         log();
         let folder = TempDir::new().unwrap();
-        Self::open(database, settings, folder, Arc::new(FixedClock::at(BEGIN))).await
+        Self::open(database, settings, folder, Arc::new(FixedClock::at(BEGIN)), None).await
     }
 
     /// A server over data that is there already.
     pub(crate) async fn over(database: Database, folder: TempDir) -> Self {
-        let settings = Settings { requests_per_minute: 1_000_000, ..Settings::default() };
-        Self::open(database, settings, folder, Arc::new(FixedClock::at(BEGIN))).await
+        let settings = Settings { requests_per_minute: 1_000_000, mail_every: None, ..Settings::default() };
+        Self::open(database, settings, folder, Arc::new(FixedClock::at(BEGIN)), None).await
     }
 
     /// Changes the database by hand.
@@ -182,7 +193,7 @@ impl TestServer {
     pub(crate) async fn restart_with(self, settings: Settings) -> Self {
         self.shutdown.cancel();
         self.task.await.unwrap().unwrap();
-        Self::open(self.database, settings, self.folder, self.clock).await
+        Self::open(self.database, settings, self.folder, self.clock, self.smtp).await
     }
 
     pub(crate) async fn restart(self) -> Self {
@@ -190,7 +201,15 @@ impl TestServer {
         self.restart_with(settings).await
     }
 
-    async fn open(database: Database, settings: Settings, folder: TempDir, clock: Arc<FixedClock>) -> Self {
+    async fn open(
+        database: Database,
+        settings: Settings,
+        folder: TempDir,
+        clock: Arc<FixedClock>,
+        smtp: Option<String>,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
         let db = match &database {
             Database::Sqlite => open_sqlite(folder.path()).await,
             Database::Postgres(url) => Db::open_postgres(url).await.unwrap(),
@@ -203,14 +222,13 @@ impl TestServer {
             packs,
             clock: Arc::<FixedClock>::clone(&clock),
             random: seal::seeded(),
+            post: Post::new(transport(smtp.as_deref(), folder.path()), None, &url).unwrap(),
             rates: Rates::new(settings.requests_per_minute),
             settings: settings.clone(),
         });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(serve(Arc::clone(&app), listener, Transport::Plain, shutdown.clone()));
-        Self { url, app, clock, disk, folder, shutdown, database, settings, task }
+        let task = tokio::spawn(serve(Arc::clone(&app), listener, listen::Transport::Plain, shutdown.clone()));
+        Self { url, app, clock, disk, folder, shutdown, database, settings, smtp, task }
     }
 
     /// Waits until the server has stopped.
@@ -259,6 +277,13 @@ impl TestServer {
             Db::Sqlite { read, .. } => sqlx::query_scalar(sql).fetch_all(read).await.unwrap(),
             Db::Postgres(pool) => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
         }
+    }
+}
+
+fn transport(smtp: Option<&str>, folder: &Path) -> Transport {
+    match smtp {
+        Some(url) => Transport::smtp(url, "localhost").unwrap(),
+        None => Transport::folder(folder.join("mail")).unwrap(),
     }
 }
 

@@ -40,7 +40,7 @@ on_both! {
         assert_eq!(ann.post("/api/v1/handoffs", &draft.body(&draft.sign(&ann))).await.status, 201);
         let bodies = server.column("SELECT body FROM outbox").await;
         let mail: serde_json::Value = serde_json::from_str(&bodies[0]).unwrap();
-        assert_eq!((mail["message"].as_str(), mail["card"]["title"].as_str()), (Some(""), Some("")));
+        assert_eq!((mail["about"]["message"].as_str(), mail["about"]["card"]["title"].as_str()), (Some(""), Some("")));
         assert_eq!(mail["to"]["email"], "ben@example.com");
         let proof = data_encoding::BASE64URL_NOPAD.encode(&draft.claim);
         assert!(!bodies[0].contains(&proof));

@@ -51,7 +51,7 @@ on_both! {
 
     async fn a_key_stands_for_one_request(server: TestServer) {
         let ann = server.owner().await;
-        let invite = |email: &str| CreateInvite { email: email.to_owned(), vouch: false, token_hash: draw::<32>().to_vec().into() };
+        let invite = |email: &str| CreateInvite { email: email.to_owned(), vouch: false, token_hash: Some(draw::<32>().to_vec().into()) };
         let (first, second) = (invite("a@example.com"), invite("b@example.com"));
         let made: Invite = ann.post_once("/api/v1/invites", "key", &first).await.ok();
         let again: Invite = ann.post_once("/api/v1/invites", "key", &first).await.ok();

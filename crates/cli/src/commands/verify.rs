@@ -1,0 +1,54 @@
+//! `segue verify`: shows the server that one reads one's mails (SPEC A2).
+//!
+//! The code is never an argument, which other users of the machine could read. Who gives one, in `SEGUE_VERIFY_CODE` or on
+//! standard input, asks for no other: a new code ends the one before.
+
+use std::io::{IsTerminal as _, Read as _};
+
+use segue_api::account::ConfirmCode;
+use serde_json::json;
+
+use crate::{
+    account::Account,
+    error::{CliError, Result},
+    home::Home,
+    output::Output,
+    remote::Remote,
+    untrusted::Untrusted,
+};
+
+/// Longest text that is read for a code, in bytes.
+const CODE_BYTES_MAX: u64 = 256;
+
+/// Verifies.
+pub(super) fn run(output: &Output) -> Result<()> {
+    let account = Account::load(&Home::find()?)?;
+    let given = given()?;
+    let remote = Remote::signed_in(&account)?;
+    let code = if let Some(code) = given {
+        code
+    } else {
+        let mailed = remote.ask_code()?;
+        let to = Untrusted(&mailed.email);
+        if !std::io::stdin().is_terminal() {
+            let text = format!("A code is on its way to {to}. Give it on standard input: segue verify < FILE");
+            return output.answer(text, json!({"email": mailed.email, "email_verified": false}));
+        }
+        output.notice(format!("A code is on its way to {to}; it works for an hour."));
+        output.ask("Code", "Give it on standard input or in SEGUE_VERIFY_CODE.")?
+    };
+    let joined = remote.confirm_code(&ConfirmCode { code })?;
+    let text = format!("{} is verified: handoffs to it reach you.", Untrusted(&joined.email));
+    output.answer(text, json!({"email": joined.email, "email_verified": joined.email_verified}))
+}
+
+/// The code from the environment or from standard input that is no terminal.
+fn given() -> Result<Option<String>> {
+    let mut code = std::env::var("SEGUE_VERIFY_CODE").unwrap_or_default();
+    if code.is_empty() && !std::io::stdin().is_terminal() {
+        let read = std::io::stdin().take(CODE_BYTES_MAX).read_to_string(&mut code);
+        read.map_err(|error| CliError::usage(format!("the code cannot be read: {error}")))?;
+    }
+    let code = code.trim();
+    Ok((!code.is_empty()).then(|| code.to_owned()))
+}
