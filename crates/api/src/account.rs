@@ -57,8 +57,9 @@ pub struct Join {
 pub struct Account {
     /// `usr_…`
     pub user_id: String,
-    /// `dev_…`: the device that asks.
-    pub device_id: String,
+    /// `dev_…`: the device that asks; absent when a token asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_id: Option<String>,
     /// One's address.
     pub email: String,
     /// Whether the address counts: handoffs to it reach this account.

@@ -15,6 +15,7 @@ pub mod problem;
 pub mod projects;
 pub mod sessions;
 pub mod teams;
+pub mod tokens;
 
 pub use bytes::Bytes;
 pub use problem::{Code, Problem};

@@ -41,6 +41,8 @@ pub enum Code {
     NotInProject,
     /// The same id came with other content, or what is to be changed is no longer as it was.
     Conflict,
+    /// The token is not for this.
+    InsufficientScope,
     /// Only owners may do this.
     OwnerOnly,
     /// Only admins of the team may do this.

@@ -2,6 +2,7 @@
 
 pub mod projects;
 pub mod teams;
+pub mod tokens;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -83,6 +84,9 @@ pub enum Command {
     /// Work on the wiki pages of a project
     #[command(subcommand)]
     Wiki(projects::Records<projects::Named>),
+    /// Make tokens for CI and agents: used with SEGUE_TOKEN and SEGUE_SERVER
+    #[command(subcommand)]
+    Token(tokens::Token),
     /// Show who is signed in here
     Whoami,
     /// Check this installation and the way to the server

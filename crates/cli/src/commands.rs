@@ -14,6 +14,7 @@ mod records;
 mod resume;
 mod show;
 mod team;
+mod token;
 mod verify;
 mod vouch;
 mod whoami;
@@ -47,6 +48,7 @@ pub fn run(arguments: Arguments, output: &Output) -> Result<()> {
         Command::Persona(options) => records::run(RecordKind::Persona, &options, output),
         Command::Kb(options) => records::run(RecordKind::KbEntry, &options, output),
         Command::Wiki(options) => records::run(RecordKind::WikiPage, &options, output),
+        Command::Token(options) => token::run(&options, output),
         Command::Whoami => whoami::run(output),
         Command::Doctor => doctor::run(output),
     }

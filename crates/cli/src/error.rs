@@ -103,6 +103,7 @@ pub fn of_code(code: Code) -> (Exit, &'static str) {
         Code::WrongProof => (Exit::Verification, "wrong_proof"),
         Code::StaleKey => (Exit::Conflict, "stale_key"),
         Code::Diverged => (Exit::Conflict, "diverged"),
+        Code::InsufficientScope => (Exit::Error, "insufficient_scope"),
         Code::RecipientNotJoined => (Exit::NotFound, "recipient_not_joined"),
         Code::NotInProject => (Exit::NotFound, "not_in_project"),
         Code::PackUnusable => (Exit::Conflict, "pack_unusable"),

@@ -24,6 +24,7 @@ use crate::{
     account::Account,
     environment::random,
     error::{CliError, Exit, Result, of_code},
+    home::Home,
 };
 
 /// How often one request is sent when the way to the server fails.
@@ -43,12 +44,38 @@ pub struct Remote {
     http: reqwest::Client,
     base: Url,
     token: Option<String>,
+    by_token: bool,
 }
 
 impl Remote {
     /// A connection as the account that is signed in here. Connects with the first request.
     pub fn signed_in(account: &Account) -> Result<Self> {
         Self::open(&account.server, Some(account.token().to_owned()))
+    }
+
+    /// A connection by the personal access token in `SEGUE_TOKEN`, to the server in `SEGUE_SERVER`; else as the account that is
+    /// signed in here. For what needs no keys.
+    ///
+    /// # Errors
+    /// [`Exit::NotSignedIn`] when there is neither; usage when there is a token and no server.
+    pub fn caller(home: &Home) -> Result<Self> {
+        let Some(token) = std::env::var("SEGUE_TOKEN").ok().filter(|token| !token.is_empty()) else {
+            return Self::signed_in(&Account::load(home)?);
+        };
+        let server = match std::env::var("SEGUE_SERVER") {
+            Ok(server) => Url::parse(&server).ok(),
+            Err(_) => Account::find(home)?.map(|account| account.server),
+        };
+        let server = server.ok_or_else(|| {
+            CliError::usage("SEGUE_TOKEN is set, but no server")
+                .hint("Set SEGUE_SERVER to its address, for example https://segue.example.com")
+        })?;
+        Ok(Self { by_token: true, ..Self::open(&server, Some(token))? })
+    }
+
+    /// Whether a personal access token asks, and no keys are here.
+    pub fn is_by_token(&self) -> bool {
+        self.by_token
     }
 
     /// A connection as nobody: to join, and for `doctor`.
@@ -78,6 +105,7 @@ impl Remote {
             http: http.map_err(|error| broken(&error))?,
             base: server.clone(),
             token,
+            by_token: false,
         })
     }
 

@@ -5,6 +5,7 @@
 //! * [`limits`]: every bound of the system, with its reason.
 //! * [`plan`]: what a plan includes (SPEC T17).
 //! * [`record`]: records of a project and what they are called.
+//! * [`scope`]: what a personal access token may be used for.
 //! * [`handoff`]: the handoff's life as one pure function.
 
 pub mod handoff;
@@ -12,6 +13,7 @@ pub mod id;
 pub mod limits;
 pub mod plan;
 pub mod record;
+pub mod scope;
 pub mod time;
 
 pub use handoff::{Handoff, State};
@@ -20,4 +22,5 @@ pub use id::{
 };
 pub use plan::Plan;
 pub use record::{RecordKind, Reference};
+pub use scope::Scope;
 pub use time::{Clock, Timestamp};

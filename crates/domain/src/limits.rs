@@ -26,6 +26,11 @@ pub const MANIFEST_BYTES_MAX: u32 = 12 * 1024 * 1024;
 /// A sealed preview, so that an inbox stays light (SPEC T20).
 pub const PREVIEW_BYTES_MAX: usize = 8 * 1024;
 
+/// Tokens of one person that are in use: one for each program, not one for each run.
+pub const TOKENS_MAX: i64 = 100;
+/// How long a token lives, in days: a year, so that a forgotten one ends.
+pub const TOKEN_DAYS_MAX: u32 = 366;
+
 /// A handoff's message, in characters (SPEC T2).
 pub const MESSAGE_CHARS_MAX: usize = 2_000;
 /// Why a handoff is revoked or declined, in characters (SPEC T9).

@@ -89,7 +89,7 @@ fn admit(body: Sent, principal: &Principal, card: &KeyCard, kind: BundleKind) ->
     if header.kind != kind {
         return Err(Failure::invalid(format!("This route takes a {}, not a {}.", kind.as_str(), header.kind.as_str())));
     }
-    if header.sender_id != principal.user.to_string() || header.device_key != principal.device_key {
+    if header.sender_id != principal.user.to_string() || Some(header.device_key) != principal.device_key() {
         return Err(Failure::new(Code::Unverified, "The envelope was not made by the device that sends it."));
     }
     signed.verify(card)?;

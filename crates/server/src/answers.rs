@@ -12,7 +12,7 @@ use crate::{
     app::App,
     failure::Failure,
     page::Cursor,
-    principal::Principal,
+    principal::{Credential, Principal},
     provenance::Provenance,
     store::{self, Tx, comments, events, handoff_views::HandoffView, key_cards, users},
 };
@@ -27,7 +27,10 @@ pub(crate) async fn account(app: &App, tx: &mut Tx<'_>, principal: &Principal) -
     let plan = app.plan(principal);
     Ok(Account {
         user_id: principal.user.to_string(),
-        device_id: principal.device.to_string(),
+        device_id: match &principal.credential {
+            Credential::Device { id, .. } => Some(id.to_string()),
+            Credential::Token { .. } => None,
+        },
         email: user.email,
         email_verified: user.email_verified,
         name: user.name,

@@ -134,7 +134,8 @@ impl Refusal {
 fn status(code: Code) -> u16 {
     match code {
         Code::NotSignedIn => 401,
-        Code::OwnerOnly
+        Code::InsufficientScope
+        | Code::OwnerOnly
         | Code::SignUpClosed
         | Code::TeamAdminOnly
         | Code::AddressNotVerified

@@ -19,10 +19,12 @@ mod problem;
 mod projects;
 mod range;
 mod records;
+mod scopes;
 mod server;
 mod sessions;
 mod teams;
 mod timer;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -65,6 +67,8 @@ fn routes(times: Times) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(teams::list, teams::create))
         .routes(routes!(teams::get))
         .routes(routes!(teams::rosters, teams::publish))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
         .routes(routes!(handoffs::reserve))
         .routes(routes!(handoffs::list, handoffs::create))
         .routes(routes!(handoffs::get))

@@ -11,6 +11,7 @@ use crate::{
     app::App,
     failure::Failure,
     page::{Onward, Page},
+    principal::Actor,
     snapshot,
     store::{
         Tx, comments, events,
@@ -34,14 +35,15 @@ pub(crate) async fn list(app: &App, party: UserId, which: HandoffBox, page: &Pag
 }
 
 /// One handoff.
-pub(crate) async fn see(app: &App, party: UserId, id: HandoffId) -> Result<Handoff, Failure> {
-    answers::handoff(&look(app, party, id).await?, party, app.clock.now())
+pub(crate) async fn see(app: &App, by: Actor, id: HandoffId) -> Result<Handoff, Failure> {
+    answers::handoff(&look(app, by, id).await?, by.user, app.clock.now())
 }
 
 /// What a party needs to begin to open it. The wrap goes only to those who may still come to read it: to everybody while
 /// it waits, to the claimer afterwards.
-pub(crate) async fn open(app: &App, party: UserId, id: HandoffId) -> Result<Bundle, Failure> {
-    let row = Some(look(app, party, id).await?).filter(|row| row.concerns(party)).ok_or_else(Failure::not_found)?;
+pub(crate) async fn open(app: &App, by: Actor, id: HandoffId) -> Result<Bundle, Failure> {
+    let party = by.user;
+    let row = Some(look(app, by, id).await?).filter(|row| row.concerns(party)).ok_or_else(Failure::not_found)?;
     let mine = row.state == State::Pending.as_str() || row.is_claimer(party);
     let mut tx = app.db.read().await?;
     let wrap = if mine { wraps::find(&mut tx, row.bundle_id.0, party).await? } else { None };
@@ -72,15 +74,15 @@ async fn concerned(tx: &mut Tx<'_>, party: UserId, id: HandoffId) -> Result<(), 
 }
 
 /// The handoff, after what looking at it changes was recorded.
-async fn look(app: &App, party: UserId, id: HandoffId) -> Result<HandoffView, Failure> {
+async fn look(app: &App, by: Actor, id: HandoffId) -> Result<HandoffView, Failure> {
     let find = async || {
-        let found = handoff_views::find(&mut app.db.read().await?, party, id).await?;
+        let found = handoff_views::find(&mut app.db.read().await?, by.user, id).await?;
         found.ok_or_else(Failure::not_found)
     };
     let row = find().await?;
     let first_look = row.is_recipient && row.viewed_at.is_none();
     if row.state == State::Pending.as_str() && (first_look || app.clock.now() >= row.expires_at) {
-        transition::look(app, party, id).await?;
+        transition::look(app, by, id).await?;
         return find().await;
     }
     Ok(row)

@@ -19,7 +19,7 @@ use crate::{
     mail,
     once::Once,
     person::{self, Email},
-    principal::Principal,
+    principal::{Credential, Principal},
     rates,
     store::{Tx, devices, invites, key_cards, quotas::Quota, users},
 };
@@ -62,8 +62,7 @@ pub async fn join(app: &App, body: &Join) -> Result<Account, Failure> {
     }
     let principal = Principal {
         user,
-        device: form.device,
-        device_key: form.device_key,
+        credential: Credential::Device { id: form.device, key: form.device_key },
         owner: invite.owner,
         email_verified: invite.verifies(),
         plan: None,

@@ -49,6 +49,7 @@ pub mod start;
 pub mod store;
 pub mod sweep;
 mod teams;
+mod tokens;
 pub mod transition;
 mod upload;
 mod verifying;

@@ -7,14 +7,17 @@ use governor::{
     clock::{Clock as _, DefaultClock},
 };
 use segue_api::Code;
-use segue_domain::{DeviceId, UserId, limits::ANONYMOUS_REQUESTS_PART};
+use segue_domain::{UserId, limits::ANONYMOUS_REQUESTS_PART};
 
-use crate::{failure::Failure, principal::Principal};
+use crate::{
+    failure::Failure,
+    principal::{Credential, Principal},
+};
 
 /// Buckets in memory. They measure the machine's monotonic time: a rate is about the machine, not about the records.
 pub struct Rates {
     per_minute: u32,
-    devices: DefaultKeyedRateLimiter<(UserId, DeviceId)>,
+    credentials: DefaultKeyedRateLimiter<(UserId, [u8; 16])>,
     addresses: DefaultKeyedRateLimiter<IpAddr>,
 }
 
@@ -24,7 +27,7 @@ impl Rates {
         let quota = |requests| Quota::per_minute(NonZeroU32::new(requests).unwrap_or(NonZeroU32::MIN));
         Self {
             per_minute,
-            devices: RateLimiter::keyed(quota(per_minute)),
+            credentials: RateLimiter::keyed(quota(per_minute)),
             addresses: RateLimiter::keyed(quota(per_minute / ANONYMOUS_REQUESTS_PART)),
         }
     }
@@ -32,7 +35,7 @@ impl Rates {
     /// Counts a request, or says when to come back.
     pub fn count(&self, principal: Option<&Principal>, address: IpAddr) -> Result<(), Failure> {
         let (full, most) = match principal {
-            Some(principal) => (self.devices.check_key(&(principal.user, principal.device)).err(), self.per_minute),
+            Some(principal) => (self.credentials.check_key(&key(principal)).err(), self.per_minute),
             None => (self.addresses.check_key(&network(address)).err(), self.per_minute / ANONYMOUS_REQUESTS_PART),
         };
         let Some(full) = full else { return Ok(()) };
@@ -42,9 +45,18 @@ impl Rates {
 
     /// Forgets buckets that are full again, so that they do not pile up.
     pub fn forget_idle(&self) {
-        self.devices.retain_recent();
+        self.credentials.retain_recent();
         self.addresses.retain_recent();
     }
+}
+
+/// A device's bucket or a token's. Their random ids do not meet.
+fn key(principal: &Principal) -> (UserId, [u8; 16]) {
+    let id = match &principal.credential {
+        Credential::Device { id, .. } => *id.as_bytes(),
+        Credential::Token { id, .. } => *id.as_bytes(),
+    };
+    (principal.user, id)
 }
 
 /// Whoever has one IPv6 address has 2^64 of them: the network counts as one.

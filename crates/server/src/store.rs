@@ -29,6 +29,7 @@ pub mod records;
 pub mod reservations;
 pub mod sessions;
 pub mod teams;
+pub mod tokens;
 pub mod users;
 pub mod verifications;
 pub mod wraps;

@@ -8,7 +8,7 @@
 //! parties may do is in `lifecycle`.
 
 use segue_domain::{
-    CommentId, Handoff, HandoffId, State, Timestamp, UserId,
+    CommentId, Handoff, HandoffId, State, Timestamp,
     handoff::{Audit, Effect, Event, Rejected},
 };
 use segue_signed::SignedEnvelope;
@@ -20,7 +20,7 @@ use crate::{
     failure::Failure,
     mail::{self, Mail},
     once::Once,
-    principal::Principal,
+    principal::{Actor, Principal},
     store::{
         Tx, bundles, events,
         handoffs::{self, Loaded},
@@ -100,7 +100,7 @@ impl<'a> Deed<'a> {
 
     /// Does it.
     pub(crate) async fn apply(&mut self, event: &Event, said: Said<'_>) -> Result<Outcome, Failure> {
-        transition(&mut self.tx, &self.loaded, event, said, Some(self.by.user), self.now).await
+        transition(&mut self.tx, &self.loaded, event, said, Some(self.by.actor()), self.now).await
     }
 
     /// Commits. A deed that came too late left the expiry in its place, and says so.
@@ -122,11 +122,11 @@ impl<'a> Deed<'a> {
 }
 
 /// Records that a party looked: a recipient's first look, or an expiry that nobody recorded yet.
-pub async fn look(app: &App, party: UserId, id: HandoffId) -> Result<(), Failure> {
+pub async fn look(app: &App, by: Actor, id: HandoffId) -> Result<(), Failure> {
     let mut tx = app.db.begin().await?;
-    let loaded = handoffs::load(&mut tx, party, id).await?.ok_or_else(Failure::not_found)?;
+    let loaded = handoffs::load(&mut tx, by.user, id).await?.ok_or_else(Failure::not_found)?;
     let event = if loaded.is_recipient { Event::View } else { Event::Tick };
-    transition(&mut tx, &loaded, &event, Said::Nothing, Some(party), app.clock.now()).await?;
+    transition(&mut tx, &loaded, &event, Said::Nothing, Some(by), app.clock.now()).await?;
     Ok(tx.commit().await?)
 }
 
@@ -149,7 +149,7 @@ async fn transition(
     loaded: &Loaded,
     event: &Event,
     said: Said<'_>,
-    actor: Option<UserId>,
+    actor: Option<Actor>,
     now: Timestamp,
 ) -> Result<Outcome, Failure> {
     let (after, effects) = loaded.handoff.apply(event, now)?;
@@ -178,13 +178,13 @@ async fn record(
     loaded: &Loaded,
     audit: Audit,
     said: Said<'_>,
-    actor: Option<UserId>,
+    actor: Option<Actor>,
     now: Timestamp,
 ) -> Result<i64, Failure> {
     // An expiry is nobody's deed, whoever notices it.
     let expired = audit == Audit::Expired;
-    let person = actor.filter(|_| !expired).map(|actor| actor.to_string());
-    let (actor, actor_type) = person.as_deref().map_or(("server", "server"), |person| (person, "user"));
+    let person = actor.filter(|_| !expired).map(|actor| (actor.user.to_string(), actor.kind));
+    let (actor, actor_type) = person.as_ref().map_or(("server", "server"), |(person, kind)| (person, kind));
     let payload = if expired { "{}".to_owned() } else { said.payload() };
     let event = events::NewEvent { handoff: loaded.id, kind: audit.as_str(), actor, actor_type, payload: &payload };
     Ok(events::append(tx, &event, now).await?)
@@ -197,10 +197,10 @@ async fn tell(
     audit: Audit,
     event: i64,
     said: Said<'_>,
-    actor: Option<UserId>,
+    actor: Option<Actor>,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let Some(by) = actor else { return Ok(()) };
+    let Some(Actor { user: by, .. }) = actor else { return Ok(()) };
     let others = match loaded.handoff.state {
         _ if by != loaded.sender => vec![loaded.sender],
         // What is said after a claim is between the two.

@@ -22,4 +22,5 @@ mod script;
 mod tampering;
 mod teams;
 mod tls;
+mod tokens;
 mod working_on;

@@ -27,18 +27,19 @@ use crate::{
 /// Looks.
 pub(super) fn run(options: Handoffs, output: &Output) -> Result<()> {
     let home = Home::find()?;
-    let account = Account::load(&home)?;
-    let remote = Remote::signed_in(&account)?;
+    let remote = Remote::caller(&home)?;
     match options {
         Handoffs::Inbox(page) => list(&remote, "inbox", page.cursor.as_deref(), output),
         Handoffs::Sent(page) => list(&remote, "sent", page.cursor.as_deref(), output),
-        Handoffs::Get(one) => get(&home, &account, &remote, parse_id(&one.handoff)?, output),
-        Handoffs::Summary(one) => summary(&home, &account, &remote, parse_id(&one.handoff)?, output),
+        Handoffs::Get(one) => get(&home, &remote, parse_id(&one.handoff)?, output),
+        Handoffs::Summary(one) => summary(&home, &account(&home, &remote)?, &remote, parse_id(&one.handoff)?, output),
         Handoffs::Revoke { handoff, reason } => end::revoke(&remote, parse_id(&handoff)?, &reason, output),
         Handoffs::Decline { handoff, reason } => end::decline(&remote, parse_id(&handoff)?, reason.as_deref(), output),
         Handoffs::Comment { handoff, body } => talk::write(&remote, parse_id(&handoff)?, &body, output),
         Handoffs::Comments(one) => talk::read(&remote, parse_id(&one.handoff)?, output),
-        Handoffs::ShareKey(one) => share_key::run(&home, &account, &remote, parse_id(&one.handoff)?, output),
+        Handoffs::ShareKey(one) => {
+            share_key::run(&home, &account(&home, &remote)?, &remote, parse_id(&one.handoff)?, output)
+        }
         Handoffs::Events(one) => log::run(&home, &remote, parse_id(&one.handoff)?, output),
     }
 }
@@ -71,19 +72,29 @@ fn list(remote: &Remote, which: &str, cursor: Option<&str>, output: &Output) -> 
     output.answer(if text.is_empty() { empty } else { text.trim_end() }, value)
 }
 
-fn get(home: &Home, account: &Account, remote: &Remote, id: HandoffId, output: &Output) -> Result<()> {
+/// The account whose keys open sealed content; a token has none.
+fn account(home: &Home, remote: &Remote) -> Result<Account> {
+    if !remote.is_by_token() {
+        return Account::load(home);
+    }
+    Err(CliError::usage("a token opens nothing that is sealed").hint("Unset SEGUE_TOKEN, on a device that has joined."))
+}
+
+fn get(home: &Home, remote: &Remote, id: HandoffId, output: &Output) -> Result<()> {
     let handoff = remote.handoff(id)?;
     if let Some(head) = &handoff.log_head {
         logs::check(home, remote, id, head)?;
     }
-    share_key::check_proof(home, remote, &handoff, output)?;
+    if !remote.is_by_token() {
+        share_key::check_proof(home, remote, &handoff, output)?;
+    }
     let mut value = to_json(&handoff);
     let mut text = describe(&handoff);
     if handoff.awaits_key {
         text.push_str(&awaits_key(&handoff));
-    } else if handoff.status == "pending" && handoff.role != Role::Sender {
+    } else if handoff.status == "pending" && handoff.role != Role::Sender && !remote.is_by_token() {
         // The card is the server's copy of what the sender signed: shown as true only after it was verified.
-        let verified = download::verify_handoff(home, account, remote, id, output, false)?;
+        let verified = download::verify_handoff(home, &account(home, remote)?, remote, id, output, false)?;
         check_signed(&handoff, &verified)?;
         if let Some(summary) = verified.preview()? {
             value["summary"] = summary.clone();

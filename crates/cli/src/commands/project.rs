@@ -7,7 +7,6 @@ use segue_domain::ProjectId;
 use serde_json::{Value, json};
 
 use crate::{
-    account::Account,
     args::projects as args,
     bindings, environment,
     error::{CliError, Exit, Result},
@@ -23,7 +22,7 @@ pub(super) fn run(options: args::Project, output: &Output) -> Result<()> {
     if matches!(options, args::Project::Unuse) {
         return unuse(&home, output);
     }
-    let remote = Remote::signed_in(&Account::load(&home)?)?;
+    let remote = Remote::caller(&home)?;
     match options {
         args::Project::Create { name, git_remote } => create(&remote, &CreateProject { name, git_remote }, output),
         args::Project::List => list(&remote, output),

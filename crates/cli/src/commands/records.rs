@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 
 use super::{list::day, project};
 use crate::{
-    account::Account,
     args::projects::{Content, Named, Of, Records, Tickets, Titled},
     error::{CliError, Result},
     home::Home,
@@ -116,7 +115,7 @@ fn read(content: &Content) -> Result<Option<String>> {
 impl<'a> Shelf<'a> {
     fn open(kind: RecordKind, of: &Of, output: &'a Output) -> Result<Self> {
         let home = Home::find()?;
-        let remote = Remote::signed_in(&Account::load(&home)?)?;
+        let remote = Remote::caller(&home)?;
         let project = project::id(&project::meant(&home, &remote, of.project.as_deref())?)?;
         Ok(Self { remote, project, kind, output })
     }

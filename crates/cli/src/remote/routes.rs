@@ -10,8 +10,9 @@ use segue_api::{
     },
     invites::{CreateInvite, Invite, Person, Vouch},
     sessions::Session,
+    tokens::{CreateToken, Token, Tokens},
 };
-use segue_domain::{BundleId, HandoffId, SessionId};
+use segue_domain::{BundleId, HandoffId, SessionId, TokenId};
 use segue_signed::Parcel;
 
 use super::Remote;
@@ -31,6 +32,21 @@ impl Remote {
     /// Joins.
     pub fn join(&self, body: &Join) -> Result<Account> {
         self.post("api/v1/join", body)
+    }
+
+    /// Makes a personal access token.
+    pub fn create_token(&self, body: &CreateToken) -> Result<Token> {
+        self.post("api/v1/tokens", body)
+    }
+
+    /// One page of one's tokens.
+    pub fn tokens(&self, after: Option<&str>) -> Result<Tokens> {
+        self.get(&after.map_or_else(|| "api/v1/tokens".to_owned(), |after| format!("api/v1/tokens?{}", cursor(after))))
+    }
+
+    /// Ends a token.
+    pub fn revoke_token(&self, id: TokenId) -> Result<()> {
+        self.send(&Method::DELETE, &format!("api/v1/tokens/{id}"), &()).map(drop)
     }
 
     /// One's own account.

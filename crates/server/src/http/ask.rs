@@ -13,7 +13,10 @@ use segue_domain::limits::{ID_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
 use segue_signed::{lv::lv_cat, sha256};
 use serde::de::DeserializeOwned;
 
-use super::body::{self, Payload};
+use super::{
+    body::{self, Payload},
+    scopes,
+};
 use crate::{
     failure::Failure,
     once::{Key, Once},
@@ -76,10 +79,17 @@ async fn ids<I: Ids>(parts: &mut Parts) -> Result<I, Failure> {
 }
 
 fn principal(parts: &Parts) -> Result<Principal, Failure> {
-    parts.extensions.get::<Principal>().cloned().ok_or_else(|| {
+    let principal = parts.extensions.get::<Principal>().cloned().ok_or_else(|| {
         Failure::new(Code::NotSignedIn, "No valid device token came with the request.")
             .or("Send `Authorization: Bearer TOKEN`, or join: segue join LINK.")
-    })
+    })?;
+    scopes::check(&principal, &parts.method, &route(parts))?;
+    Ok(principal)
+}
+
+/// The route as it is documented.
+fn route(parts: &Parts) -> String {
+    parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default()
 }
 
 /// A request without a body, by somebody who is signed in.
@@ -124,7 +134,7 @@ impl<S: Send + Sync, B: Payload, I: Ids> FromRequest<S> for Call<B, I> {
         let (body, hash) =
             body.with(move |bytes| Ok((B::understand(&bytes)?, if keyed { sha256(&bytes) } else { [0; 32] }))).await?;
         let ids = ids(&mut parts).await?;
-        let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
+        let route = route(&parts);
         let request_hash = sha256(&lv_cat(&[parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), &hash]));
         let once = Once { user: principal.user, key: key.map(|text| Key { text, request_hash }), route };
         Ok(Self { principal, ids, body, once })

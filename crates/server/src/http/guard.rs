@@ -12,9 +12,16 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use data_encoding::BASE64URL_NOPAD;
+use segue_api::tokens::TOKEN_PREFIX;
 use segue_signed::sha256;
 
-use crate::{app::App, failure::Failure, listen::Peer, principal::Principal, store::devices};
+use crate::{
+    app::App,
+    failure::Failure,
+    listen::Peer,
+    principal::Principal,
+    store::{devices, tokens},
+};
 
 /// Looks up whose token came, counts the request, and passes the principal on. The lookup is made for each request, so a
 /// revoked device is out at once (SPEC A3).
@@ -35,15 +42,25 @@ pub(super) async fn identify(State(app): State<Arc<App>>, mut request: Request, 
 }
 
 async fn find(app: &App, headers: &HeaderMap) -> Result<Option<Principal>, Failure> {
-    let Some(token) = bearer(headers) else { return Ok(None) };
-    let mut tx = app.db.read().await?;
-    Ok(devices::find_by_token(&mut tx, &sha256(&token)).await?)
+    let Some((kind, token)) = bearer(headers) else { return Ok(None) };
+    let (mut tx, hash) = (app.db.read().await?, sha256(&token));
+    Ok(match kind {
+        Kind::Device => devices::find_by_token(&mut tx, &hash).await?,
+        Kind::Personal => tokens::find_principal(&mut tx, &hash, app.clock.now()).await?,
+    })
 }
 
-/// The token of `Authorization: Bearer <base64url of 32 bytes>`.
-fn bearer(headers: &HeaderMap) -> Option<[u8; 32]> {
+/// Whose token it is.
+enum Kind {
+    Device,
+    Personal,
+}
+
+/// The token of `Authorization: Bearer <base64url of 32 bytes>`, with [`TOKEN_PREFIX`] before a personal access token.
+fn bearer(headers: &HeaderMap) -> Option<(Kind, [u8; 32])> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
+    let (kind, token) = token.strip_prefix(TOKEN_PREFIX).map_or((Kind::Device, token), |rest| (Kind::Personal, rest));
     let token = BASE64URL_NOPAD.decode(token.as_bytes()).ok().filter(|_| scheme.eq_ignore_ascii_case("bearer"))?;
-    token.try_into().ok()
+    Some((kind, token.try_into().ok()?))
 }

@@ -57,7 +57,7 @@ pub(super) async fn list(
     responses((status = 200, body = Handoff), Failure)
 )]
 pub(super) async fn get(State(app): State<Arc<App>>, ask: Ask<Id<HandoffId>>) -> Result<Json<Handoff>, Failure> {
-    inbox::see(&app, ask.principal.user, ask.ids.0).await.map(Json)
+    inbox::see(&app, ask.principal.actor(), ask.ids.0).await.map(Json)
 }
 
 /// What a party needs to begin to open a handoff, before and after the claim.
@@ -66,7 +66,7 @@ pub(super) async fn get(State(app): State<Arc<App>>, ask: Ask<Id<HandoffId>>) ->
     responses((status = 200, body = Bundle), Failure)
 )]
 pub(super) async fn bundle(State(app): State<Arc<App>>, ask: Ask<Id<HandoffId>>) -> Result<Json<Bundle>, Failure> {
-    inbox::open(&app, ask.principal.user, ask.ids.0).await.map(Json)
+    inbox::open(&app, ask.principal.actor(), ask.ids.0).await.map(Json)
 }
 
 /// Claims a handoff. One claim wins; repeating one's own won claim gives the same answer.

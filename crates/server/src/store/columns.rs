@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, str::FromStr};
 
-use segue_domain::Timestamp;
+use segue_domain::{Plan, Timestamp};
 use sqlx::{Database, Decode, Encode, Type, encode::IsNull, error::BoxDynError};
 
 /// A value that stands in a `TEXT` column in its one spelling: every id of `segue_domain`.
@@ -60,6 +60,11 @@ impl From<Millis> for Timestamp {
 /// A column that does not hold what the schema promises: the database was changed by hand, or by a newer server.
 pub(crate) fn corrupt(what: &'static str) -> sqlx::Error {
     sqlx::Error::Decode(format!("{what} is not what this server writes").into())
+}
+
+/// A person's own plan.
+pub(crate) fn plan(word: Option<String>) -> Result<Option<Plan>, sqlx::Error> {
+    word.map(|word| word.parse().map_err(|_| corrupt("a plan"))).transpose()
 }
 
 /// Exactly 32 bytes.

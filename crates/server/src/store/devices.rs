@@ -8,7 +8,7 @@ use super::{
     columns::{self, Millis, Text},
     on,
 };
-use crate::principal::Principal;
+use crate::principal::{Credential, Principal};
 
 /// A device that joins.
 #[derive(Debug)]
@@ -58,14 +58,12 @@ pub async fn find_by_token(tx: &mut Tx<'_>, token_hash: &[u8; 32]) -> Result<Opt
                WHERE d.token_hash = $1 AND d.revoked_at IS NULL";
     let row: Option<Row> = on!(tx, |c| sqlx::query_as(sql).bind(token_hash.as_slice()).fetch_optional(c).await)?;
     let Some(row) = row else { return Ok(None) };
-    let plan = row.plan.map(|plan| plan.parse().map_err(|_| columns::corrupt("a plan"))).transpose()?;
     Ok(Some(Principal {
         user: row.user_id.0,
-        device: row.id.0,
-        device_key: columns::hash(&row.device_key, "a device key")?,
+        credential: Credential::Device { id: row.id.0, key: columns::hash(&row.device_key, "a device key")? },
         owner: row.owner,
         email_verified: row.email_verified,
-        plan,
+        plan: columns::plan(row.plan)?,
     }))
 }
 

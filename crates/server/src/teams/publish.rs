@@ -104,7 +104,7 @@ struct Form {
 impl Form {
     fn read(principal: &Principal, roster: &[u8], keys: &[segue_api::Bytes]) -> Result<Self, Failure> {
         let signed = SignedRoster::parse(roster)?;
-        if signed.signer_id != principal.user.to_string() || signed.device_key != principal.device_key {
+        if signed.signer_id != principal.user.to_string() || Some(signed.device_key) != principal.device_key() {
             return Err(Failure::new(
                 Code::Unverified,
                 "The roster is signed by another device than the one that sends it.",

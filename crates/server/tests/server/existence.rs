@@ -43,6 +43,7 @@ struct Real {
     member: String,
     ticket: String,
     team: String,
+    token: String,
 }
 
 impl Real {
@@ -57,6 +58,7 @@ impl Real {
             ("bundles", _) => &self.bundle,
             ("sessions", _) => &self.session,
             ("teams", _) => &self.team,
+            ("tokens", _) => &self.token,
             _ => panic!("{path} has an id that this test does not know"),
         }
     }
@@ -166,6 +168,7 @@ on_both! {
             member: ann.user_id.clone(),
             ticket: ticket.entry.ref_id,
             team: roster::id(&ann.team_with(&[&ben]).await).to_string(),
+            token: ann.by_token(&["handoffs:read"]).await.1,
         };
         let pushed = Real { bundle: session.bundle_id.clone(), ..Real { ..handed } };
         let routes = routes_with_ids();

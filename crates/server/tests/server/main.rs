@@ -33,6 +33,7 @@ mod schema;
 mod slow;
 mod snapshots;
 mod teams;
+mod tokens;
 mod transfers;
 mod uploads;
 mod verifying;
