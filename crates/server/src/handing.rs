@@ -261,5 +261,9 @@ async fn insert(
         let mail = mail::Mail { kind: "created", handoff: new.id, event: seq, to, by: reservation.sender, said: "" };
         mail::enqueue(tx, &mail, now).await?;
     }
+    if let To::Address(email) = &reservation.to {
+        // When it is not sent, because they had one today, the handoff waits for them all the same.
+        mail::invite_for_handoff(tx, new.id, seq, &email.written, reservation.sender, now).await?;
+    }
     Ok(())
 }

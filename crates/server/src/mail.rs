@@ -87,7 +87,7 @@ pub(crate) async fn enqueue(tx: &mut Tx<'_>, mail: &Mail<'_>, now: Timestamp) ->
 ///
 /// # Errors
 /// When `email` is no address, or the sender sees no such handoff.
-pub async fn invite_for_handoff(
+pub(crate) async fn invite_for_handoff(
     tx: &mut Tx<'_>,
     handoff_id: HandoffId,
     event: i64,

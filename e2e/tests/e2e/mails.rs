@@ -152,6 +152,18 @@ fn people_sign_up_are_invited_verify_and_hand_over_by_mail() -> Result<()> {
     );
     assert!(!text.contains("second turn please") && !html.contains("second turn please"));
 
+    // Fay has no account: the mail brings her the way in, and Ann the claim link.
+    let handed = ann.json(&["handoff", SESSION, "--to", "fay@example.com", "--show-link"])?;
+    let mail = sink.mail(5)?;
+    let fay = person("fay")?;
+    assert_eq!(fay.json(&["join", word(&mail, "http")?])?["email_verified"], true);
+    let secret = id(&handed, "claim_link")?;
+    let (_, secret) = secret.split_once("#1.").context("a claim link has a secret")?;
+    assert!(!mail.to_string().contains(secret), "the claim link is in no mail");
+    let fay = fay.with("SEGUE_CLAIM_LINK", id(&handed, "claim_link")?);
+    assert!(fay.json(&["pull-handoff", &id(&handed, "handoff_id")?])?["session_id"].is_string());
+    assert!(header(&sink.mail(6)?, "subject")?.starts_with("fay claimed"));
+
     a_mail_is_only_late(sink, &ben, &handoff, &folder.path().join("server"))?;
     // Neither links nor codes are in the log.
     let log = server.log()?;

@@ -12,7 +12,11 @@ use crate::harness::{
 
 impl Person {
     /// Hands over to an address, sealed for an invite.
-    async fn hand_to_address(&self, snapshot: &SignedEnvelope, reservation: &Reservation) -> (Draft, Answer) {
+    pub(crate) async fn hand_to_address(
+        &self,
+        snapshot: &SignedEnvelope,
+        reservation: &Reservation,
+    ) -> (Draft, Answer) {
         let mut draft = Draft::handoff(self, snapshot, &reservation.handoff_id, reservation.not_after, &[]);
         let (kind, id, key_fp, epoch) = (WrapKind::Invite, "inv_anything".to_owned(), draw(), 1);
         draft.wraps = vec![Wrap { kind, id: id.clone(), key_fp, epoch, enc: Some(draw()), ct: draw() }];
