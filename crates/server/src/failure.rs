@@ -167,6 +167,9 @@ fn status(code: Code) -> u16 {
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         let serialization = |code: &str| matches!(code, "40001" | "40P01");
+        if matches!(&error, sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::StorageFull) {
+            return Self::disk_full();
+        }
         let busy = match &error {
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => true,
             // Two transactions waited for each other, and PostgreSQL undid one of them whole.

@@ -7,6 +7,7 @@
 //! To add a table: 1. a migration; 2. a module named like it; 3. its columns come up in the schema parity test.
 
 mod columns;
+mod group;
 
 pub mod bundles;
 pub mod comments;
@@ -61,7 +62,7 @@ pub enum Db {
         /// Reads.
         read: SqlitePool,
         /// Writes.
-        write: SqlitePool,
+        write: Writer,
     },
     /// One pool for both.
     Postgres(PgPool),
@@ -70,8 +71,10 @@ pub enum Db {
 /// A transaction on whichever database is open. Dropped without [`Tx::commit`] it leaves nothing behind.
 #[derive(Debug)]
 pub enum Tx<'c> {
-    /// On SQLite.
+    /// Reads on SQLite, of one moment.
     Sqlite(Transaction<'c, Sqlite>),
+    /// Writes on SQLite, one of a group.
+    SqliteWrites(Member),
     /// On PostgreSQL.
     Postgres(Transaction<'c, Postgres>),
     /// Reads on PostgreSQL, each statement of its own moment: without the two round trips of a transaction, which would
@@ -85,6 +88,10 @@ macro_rules! on {
         match $tx {
             $crate::store::Tx::Sqlite(transaction) => {
                 let $c = &mut **transaction;
+                $body
+            }
+            $crate::store::Tx::SqliteWrites(member) => {
+                let $c = &mut **member;
                 $body
             }
             $crate::store::Tx::Postgres(transaction) => {
@@ -103,12 +110,14 @@ macro_rules! on {
 macro_rules! locked {
     ($tx:expr, $sql:expr) => {
         match $tx {
-            $crate::store::Tx::Sqlite(_) => $sql,
+            $crate::store::Tx::Sqlite(_) | $crate::store::Tx::SqliteWrites(_) => $sql,
             $crate::store::Tx::Postgres(_) | $crate::store::Tx::PostgresReads(_) => concat!($sql, " FOR UPDATE"),
         }
     };
 }
 
+use group::Member;
+pub use group::Writer;
 use {locked, on};
 
 impl Db {
@@ -127,7 +136,7 @@ impl Db {
         let write = writer.connect_with(options.clone()).await?;
         sqlx::migrate!().run(&write).await?;
         let readers = sqlite_pool().max_connections(SQLITE_READERS);
-        Ok(Self::Sqlite { read: readers.connect_with(options.read_only(true)).await?, write })
+        Ok(Self::Sqlite { read: readers.connect_with(options.read_only(true)).await?, write: Writer::new(write) })
     }
 
     /// Opens the PostgreSQL database at `url` and brings its schema up to date.
@@ -150,7 +159,7 @@ impl Db {
     /// A transaction that may write. SQLite takes its single write lock at once, so it cannot deadlock later.
     pub async fn begin(&self) -> Result<Tx<'static>, sqlx::Error> {
         Ok(match self {
-            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite { write, .. } => Tx::SqliteWrites(write.begin().await?),
             Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         })
     }
@@ -168,7 +177,7 @@ impl Db {
         let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(WAIT);
         let read = SqlitePoolOptions::new().max_connections(SQLITE_READERS).acquire_timeout(WAIT);
         let read = read.connect_with(options).await?;
-        Ok(Self::Sqlite { write: read.clone(), read })
+        Ok(Self::Sqlite { write: Writer::new(read.clone()), read })
     }
 
     /// The PostgreSQL database at `url` as another process uses it: the schema is not changed.
@@ -216,6 +225,7 @@ impl Tx<'_> {
     pub async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
             Tx::Sqlite(transaction) => transaction.commit().await,
+            Tx::SqliteWrites(member) => member.commit().await,
             Tx::Postgres(transaction) => transaction.commit().await,
             // Nothing was written.
             Tx::PostgresReads(_) => Ok(()),

@@ -95,7 +95,7 @@ macro_rules! take {
 /// Takes the mail that has waited longest, for nobody else until `lease_until`.
 pub async fn take(tx: &mut Tx<'_>, now: Timestamp, lease_until: Timestamp) -> Result<Option<Taken>, sqlx::Error> {
     let sql = match tx {
-        Tx::Sqlite(_) => take!(""),
+        Tx::Sqlite(_) | Tx::SqliteWrites(_) => take!(""),
         Tx::Postgres(_) | Tx::PostgresReads(_) => take!(" FOR UPDATE SKIP LOCKED"),
     };
     on!(tx, |c| sqlx::query_as(sql).bind(Millis::from(now)).bind(Millis::from(lease_until)).fetch_optional(c).await)

@@ -105,6 +105,7 @@ async fn events(server: &TestServer) -> Vec<Event> {
     let sql = "SELECT seq, kind, actor, actor_type, at, payload, hash FROM events ORDER BY seq";
     let db: &Db = &server.app.db;
     match db.read().await.unwrap() {
+        Tx::SqliteWrites(mut tx) => sqlx::query_as(sql).fetch_all(&mut *tx).await.unwrap(),
         Tx::Sqlite(mut tx) => sqlx::query_as(sql).fetch_all(&mut *tx).await.unwrap(),
         Tx::Postgres(mut tx) => sqlx::query_as(sql).fetch_all(&mut *tx).await.unwrap(),
         Tx::PostgresReads(mut tx) => sqlx::query_as(sql).fetch_all(&mut *tx).await.unwrap(),

@@ -181,7 +181,7 @@ impl TestServer {
     pub(crate) async fn damage(&self, sql: &'static str) {
         match &self.app.db {
             Db::Sqlite { write, .. } => {
-                let mut connection = write.acquire().await.unwrap();
+                let mut connection = write.pool().acquire().await.unwrap();
                 sqlx::query("PRAGMA foreign_keys = OFF").execute(&mut *connection).await.unwrap();
                 sqlx::query(sql).execute(&mut *connection).await.unwrap();
             }

@@ -13,6 +13,7 @@ mod drain;
 mod existence;
 mod expiry;
 mod faults;
+mod groups;
 mod handing;
 mod joining;
 mod late;

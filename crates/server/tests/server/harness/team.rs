@@ -59,7 +59,7 @@ impl Team {
 
 async fn run(server: &TestServer, sql: String) {
     match &server.app.db {
-        Db::Sqlite { write, .. } => drop(sqlx::query(AssertSqlSafe(sql)).execute(write).await.unwrap()),
+        Db::Sqlite { write, .. } => drop(sqlx::query(AssertSqlSafe(sql)).execute(write.pool()).await.unwrap()),
         Db::Postgres(pool) => drop(sqlx::query(AssertSqlSafe(sql)).execute(pool).await.unwrap()),
     }
 }
