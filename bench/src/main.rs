@@ -8,6 +8,7 @@
 mod bytes;
 mod generate;
 mod handoff;
+mod http;
 mod measure;
 mod memory;
 mod peers;
@@ -15,6 +16,7 @@ mod proxy;
 mod report;
 mod stage;
 mod start;
+mod throughput;
 mod tools;
 mod under_load;
 
@@ -37,6 +39,8 @@ enum Command {
     Start(start::Options),
     /// Time short requests while a push is being processed.
     UnderLoad(under_load::Options),
+    /// Count handoffs and claims a second, by 1, 8 and 64 callers.
+    Throughput(throughput::Options),
     /// Watch how much memory commands and server hold.
     Memory(memory::Options),
 }
@@ -63,6 +67,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Bytes(options) => bytes::run(options),
         Command::Start(options) => start::run(options),
         Command::UnderLoad(options) => under_load::run(options),
+        Command::Throughput(options) => throughput::run(options),
         Command::Memory(options) => memory::run(options),
     }
 }

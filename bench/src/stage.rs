@@ -1,5 +1,6 @@
 //! A release-built server with Ann and Ben on it, both joined before any clock starts.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
@@ -37,9 +38,14 @@ pub(crate) struct Stage {
 impl Stage {
     /// Everything below `root`.
     pub(crate) fn begin(root: &Path, tls: bool, way: Way) -> Result<Self> {
+        Self::begin_with(root, tls, way, Vec::new())
+    }
+
+    /// The same, with more variables for the server.
+    pub(crate) fn begin_with(root: &Path, tls: bool, way: Way, variables: Vec<(OsString, OsString)>) -> Result<Self> {
         fs::create_dir_all(root)?;
         let (cert_file, key_file) = (root.join("cert.pem"), root.join("key.pem"));
-        let mut options = Options::default();
+        let mut options = Options { variables, ..Options::default() };
         if tls {
             let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["127.0.0.1".to_owned()])?;
             fs::write(&cert_file, cert.pem())?;

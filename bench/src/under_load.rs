@@ -1,17 +1,16 @@
 //! `segue-bench under-load`: how long short requests take while a push is being processed, and while nothing is.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::generate::{self, MB};
+use crate::http::{Connection, get};
 use crate::measure::{now, timed};
 use crate::report::{machine, mean, per_mille, table};
 use crate::stage::{Stage, Way, native_id, port_of};
@@ -41,10 +40,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let account: Value = serde_json::from_slice(&fs::read(stage.ben.segue_home().join("account.json"))?)?;
     let token = account["token"].as_str().context("an account has a token")?;
-    let requests = [
-        ("GET /livez", request("/livez", "")),
-        ("inbox read", request("/api/v1/handoffs?box=inbox", &format!("Authorization: Bearer {token}\r\n"))),
-    ];
+    let requests =
+        [("GET /livez", get("/livez", None)), ("inbox read", get("/api/v1/handoffs?box=inbox", Some(token)))];
     let port = port_of(stage.server.url())?;
     let mut rows = Vec::new();
     let mut seed = 1000;
@@ -60,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             let mut connection = Connection::open(port)?;
             let end = now() + length;
             while now() < end {
-                quiet.push(connection.ask(request)?);
+                quiet.push(ask(&mut connection, request)?);
             }
             fs::remove_file(session)?;
         }
@@ -78,14 +75,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// Asks again and again while this is done, on a connection that stays; how long each answer took, in ms.
-fn while_doing(port: u16, request: &str, work: impl FnOnce() -> Result<()>) -> Result<Vec<f64>> {
+fn while_doing(port: u16, request: &[u8], work: impl FnOnce() -> Result<()>) -> Result<Vec<f64>> {
     let mut connection = Connection::open(port)?;
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let asking = scope.spawn(|| {
             let mut figures = Vec::new();
             while !done.load(Ordering::SeqCst) {
-                figures.push(connection.ask(request)?);
+                figures.push(ask(&mut connection, request)?);
             }
             anyhow::Ok(figures)
         });
@@ -96,42 +93,8 @@ fn while_doing(port: u16, request: &str, work: impl FnOnce() -> Result<()>) -> R
     })
 }
 
-fn request(path: &str, header: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}\r\n")
-}
-
-/// Just enough of HTTP/1.1 to ask one server, so that the client costs next to nothing.
-struct Connection(BufReader<TcpStream>);
-
-impl Connection {
-    fn open(port: u16) -> Result<Self> {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-        stream.set_nodelay(true)?;
-        Ok(Self(BufReader::new(stream)))
-    }
-
-    /// How long until the whole answer is there, in ms; anything but 200 is an error.
-    fn ask(&mut self, request: &str) -> Result<f64> {
-        let ((), wall) = timed(|| self.exchange(request))?;
-        Ok(wall.as_secs_f64() * 1000.0)
-    }
-
-    fn exchange(&mut self, request: &str) -> Result<()> {
-        self.0.get_mut().write_all(request.as_bytes())?;
-        let (mut line, mut len) = (String::new(), None);
-        self.0.read_line(&mut line)?;
-        ensure!(line.starts_with("HTTP/1.1 200"), "the server answered {line}");
-        while line != "\r\n" {
-            line.clear();
-            ensure!(self.0.read_line(&mut line)? > 0, "the server ended the connection");
-            if let Some((name, value)) = line.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
-                len = Some(value.trim().parse()?);
-            }
-        }
-        let mut body = vec![0; len.context("the answer tells no length")?];
-        self.0.read_exact(&mut body)?;
-        Ok(())
-    }
+/// How long until the whole answer is there, in ms.
+fn ask(connection: &mut Connection, request: &[u8]) -> Result<f64> {
+    let (_, wall) = timed(|| connection.exchange(request))?;
+    Ok(wall.as_secs_f64() * 1000.0)
 }
