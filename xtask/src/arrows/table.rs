@@ -21,7 +21,7 @@ pub(super) const OURS: &[(&str, Allowed)] = &[
     ("segue-api", Allowed::Only(&["segue-domain"])),
     ("segue-server", Allowed::Only(&["segue-api", "segue-domain", "segue-signed"])),
     ("segue", Allowed::AllBut(&["segue-server"])),
-    ("segue-bench", Allowed::Only(&["segue-e2e"])),
+    ("segue-bench", Allowed::Only(&["segue-e2e", "segue-crypto", "segue-signed"])),
     ("segue-e2e", Allowed::All),
     ("segue-fuzz", Allowed::All),
     ("segue-xtask", Allowed::All),
