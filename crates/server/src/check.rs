@@ -207,6 +207,10 @@ async fn check_handoffs(tx: &mut Tx<'_>, findings: &mut Findings) -> Result<(), 
         let begins = kinds.first() == Some(&"created") && count("created") == 1;
         let viewed = count("viewed") == usize::from(handoff.viewed_at.is_some());
         findings.expect(begins && ends && viewed, "handoff", &handoff.id, "its events do not lead to its state");
+        let written = i64::try_from(count("commented")) == Ok(handoff.comments);
+        let written = written && handoff.comments == handoff.comments_in_log;
+        findings.expect(written, "handoff", &handoff.id, "its comments are not those of its events");
+        findings.expect(handoff.recipients == 1, "handoff", &handoff.id, "it goes to nobody, or to several");
         let broken = handoff.id.parse::<HandoffId>().map_or(Some(0), |id| inspect::broken_link(id, &events));
         if let Some(number) = broken {
             findings.add("handoff", &handoff.id, format!("its log was changed at event {number}"), RESTORE);

@@ -76,6 +76,11 @@ pub struct Handoff {
     pub(crate) claim_check: Vec<u8>,
     pub(crate) envelope: Option<Vec<u8>>,
     pub(crate) released: bool,
+    /// Columns that say to whom it goes; one does.
+    pub(crate) recipients: i64,
+    /// Comments, and those of them whose event is that of a comment.
+    pub(crate) comments: i64,
+    pub(crate) comments_in_log: i64,
 }
 
 /// A team with its newest roster.
@@ -135,7 +140,12 @@ pub async fn sessions(tx: &mut Tx<'_>) -> Result<Vec<Session>, sqlx::Error> {
 
 /// Every handoff.
 pub async fn handoffs(tx: &mut Tx<'_>) -> Result<Vec<Handoff>, sqlx::Error> {
-    let sql = "SELECT h.id, h.state, h.viewed_at, h.claim_check, b.envelope, (b.manifest IS NULL) AS released \
+    let sql = "SELECT h.id, h.state, h.viewed_at, h.claim_check, b.envelope, (b.manifest IS NULL) AS released, \
+               CAST(CASE WHEN h.to_user_id IS NULL THEN 0 ELSE 1 END + CASE WHEN h.to_team_id IS NULL THEN 0 ELSE 1 END \
+               + CASE WHEN h.to_email IS NULL THEN 0 ELSE 1 END AS BIGINT) AS recipients, \
+               (SELECT COUNT(*) FROM comments c WHERE c.handoff_id = h.id) AS comments, \
+               (SELECT COUNT(*) FROM comments c JOIN events e ON e.handoff_id = c.handoff_id AND e.seq = c.seq \
+               WHERE c.handoff_id = h.id AND e.kind = 'commented') AS comments_in_log \
                FROM handoffs h LEFT JOIN bundles b ON b.id = h.bundle_id ORDER BY h.id";
     on!(tx, |c| sqlx::query_as(sql).fetch_all(c).await)
 }

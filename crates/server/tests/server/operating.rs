@@ -79,6 +79,8 @@ async fn is_whole(server: &TestServer, world: &World) {
 on_both! {
     async fn a_server_that_was_only_used_is_clean_and_each_damage_is_found(server: TestServer) {
         let world = world(&server).await;
+        let handoff = world.ben.inbox().await.remove(0);
+        assert_eq!(world.ben.comment(&handoff, "taking it").await.status, 201);
         assert_eq!(soon(&server).await, []);
         for (damage, about, what) in [
             ("UPDATE packs SET refs = refs + 1 WHERE len = 4000", "pack", "references"),
@@ -89,6 +91,8 @@ on_both! {
             ("UPDATE events SET actor = 'usr_x' WHERE kind = 'claimed'", "handoff", "log was changed"),
             ("DELETE FROM bundle_packs WHERE pack_id IN (SELECT id FROM packs WHERE len = 5000)", "bundle", "packs are not"),
             ("UPDATE bundles SET holder = NULL WHERE kind = 'snapshot'", "session", "does not hold"),
+            ("DELETE FROM comments", "handoff", "comments are not"),
+            ("UPDATE handoffs SET to_email = 'x@example.com'", "handoff", "to several"),
             ("UPDATE bundles SET envelope = manifest WHERE kind = 'snapshot'", "bundle", "cannot be read"),
         ] {
             let before = soon(&server).await;
