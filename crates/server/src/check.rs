@@ -60,8 +60,17 @@ impl Findings {
     }
 }
 
-/// Checks everything; an empty list is a clean server.
-pub async fn check(db: &Db, packs: &Packs, depth: Depth) -> anyhow::Result<Vec<Finding>> {
+/// What a check came to.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// What does not agree; nothing of it on a clean server.
+    pub findings: Vec<Finding>,
+    /// Names of the objects that were deleted because no row named them.
+    pub deleted: Vec<String>,
+}
+
+/// Checks everything.
+pub async fn check(db: &Db, packs: &Packs, depth: Depth) -> anyhow::Result<Checked> {
     let mut findings = Findings(Vec::new());
     let mut tx = db.snapshot().await?;
     for line in inspect::integrity(&mut tx).await? {
@@ -76,8 +85,8 @@ pub async fn check(db: &Db, packs: &Packs, depth: Depth) -> anyhow::Result<Vec<F
     let packs = packs.clone();
     let found = tokio::task::spawn_blocking(move || {
         check_packs(&packs, &rows, depth, &mut findings)?;
-        check_objects(&packs, &rows, depth, &mut findings)?;
-        std::io::Result::Ok(findings.0)
+        let deleted = check_objects(&packs, &rows, depth, &mut findings)?;
+        std::io::Result::Ok(Checked { findings: findings.0, deleted })
     });
     Ok(found.await??)
 }
@@ -113,7 +122,14 @@ fn check_packs(packs: &Packs, rows: &[Counted], depth: Depth, findings: &mut Fin
     Ok(())
 }
 
-fn check_objects(packs: &Packs, rows: &[Counted], depth: Depth, findings: &mut Findings) -> std::io::Result<()> {
+/// Names the objects that it deleted.
+fn check_objects(
+    packs: &Packs,
+    rows: &[Counted],
+    depth: Depth,
+    findings: &mut Findings,
+) -> std::io::Result<Vec<String>> {
+    let mut deleted = Vec::new();
     let named: HashSet<_> = rows
         .iter()
         .filter(|row| row.state != "gone")
@@ -127,11 +143,12 @@ fn check_objects(packs: &Packs, rows: &[Counted], depth: Depth, findings: &mut F
         }
         if depth.repair {
             Packs::delete_object(&object)?;
+            deleted.push(object.name);
             continue;
         }
         findings.add("object", &object.name, "no row names it", "segue-server check --repair deletes it.");
     }
-    Ok(())
+    Ok(deleted)
 }
 
 async fn check_bundles(tx: &mut Tx<'_>, findings: &mut Findings) -> Result<(), sqlx::Error> {

@@ -1,8 +1,11 @@
-//! What the operator says on the command line or in the environment.
+//! What the operator says on the command line, in the environment or in a file ([`sources`]).
+
+pub mod sources;
 
 use std::{convert::Infallible, fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::{Parser, Subcommand};
+use ipnet::IpNet;
 use segue_domain::{Plan, limits};
 
 use crate::person::Email;
@@ -11,6 +14,9 @@ use crate::person::Email;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "segue-server", version)]
 pub struct Config {
+    /// Options from a TOML file: their names are those of the command line, which goes before it, as the environment does.
+    #[arg(long, env = "SEGUE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Folder for the database and the sealed packs; made when it is missing.
     #[arg(long, env = "SEGUE_DATA", value_name = "DIR")]
     pub data: PathBuf,
@@ -24,12 +30,15 @@ pub struct Config {
     #[arg(long, env = "SEGUE_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
     /// The ready line and the log as JSON.
-    #[arg(long, env = "SEGUE_JSON")]
+    #[arg(long, env = "SEGUE_JSON", global = true)]
     pub json: bool,
     /// PostgreSQL instead of the embedded SQLite: postgres://…  It may hold a password, and other users of this machine
     /// can read command lines: prefer the environment.
     #[arg(long, env = "SEGUE_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database: Option<DatabaseUrl>,
+    /// File whose one line is what --database would be, for a secret that the service manager hands over.
+    #[arg(long, env = "SEGUE_DATABASE_FILE", value_name = "FILE", conflicts_with = "database")]
+    pub database_file: Option<PathBuf>,
     /// Address that people reach the server at, for links; without it the one it listens on.
     #[arg(long, env = "SEGUE_URL", value_name = "URL")]
     pub url: Option<String>,
@@ -43,6 +52,9 @@ pub struct Config {
     /// Without one, mails are written to files in DIR/mail. It may hold a password: prefer the environment.
     #[arg(long, env = "SEGUE_SMTP_URL", value_name = "URL", hide_env_values = true)]
     pub smtp_url: Option<SmtpUrl>,
+    /// File whose one line is what --smtp-url would be, for a secret that the service manager hands over.
+    #[arg(long, env = "SEGUE_SMTP_URL_FILE", value_name = "FILE", conflicts_with = "smtp_url")]
+    pub smtp_url_file: Option<PathBuf>,
     /// Sender of mails: Segue <segue@example.com>; without it segue@ and the host of --url.
     #[arg(long, env = "SEGUE_MAIL_FROM", value_name = "SENDER")]
     pub mail_from: Option<String>,
@@ -50,6 +62,13 @@ pub struct Config {
     /// is verified by mail.
     #[arg(long, env = "SEGUE_SIGN_UP", value_name = "POLICY", default_value = "invite")]
     pub sign_up: SignUp,
+    /// Networks whose proxies are believed when they say for whom they ask (X-Forwarded-For): 10.0.0.0/8,::1/128. Name only
+    /// proxies that set this header themselves.
+    #[arg(long, env = "SEGUE_TRUSTED_PROXIES", value_name = "CIDR,…", value_delimiter = ',', value_parser = network)]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Address that tells Prometheus how the server is, at /metrics; whoever reaches it may read it, so keep it on loopback.
+    #[arg(long, env = "SEGUE_METRICS_LISTEN", value_name = "ADDR")]
+    pub metrics_listen: Option<SocketAddr>,
     /// What to do instead of serving.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -79,6 +98,20 @@ pub enum Command {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+    /// Brings the database's tables up to date, as starting the server does.
+    Migrate {
+        /// Only say what is applied and what would be.
+        #[arg(long)]
+        plan: bool,
+    },
+    /// Shows the options that count, and where each comes from; secrets are not shown.
+    Config,
+    /// Shows who has an account; also beside a running server.
+    #[command(subcommand)]
+    Users(UsersCommand),
+    /// Shows and changes a person's plan; also beside a running server.
+    #[command(subcommand)]
+    Plan(PlanCommand),
     /// Looks at mails that are not sent yet or were given up; also beside a running server.
     #[command(subcommand)]
     Mail(MailCommand),
@@ -156,6 +189,61 @@ impl FromStr for SignUp {
             _ => Err("invite, open, or domains:example.com,example.org".to_owned()),
         }
     }
+}
+
+/// What is asked about people.
+#[derive(Debug, Clone, Subcommand)]
+pub enum UsersCommand {
+    /// Lists everybody, who joined first first.
+    List,
+    /// Shows one person.
+    Show {
+        /// Their address or id.
+        #[arg(value_name = "EMAIL|ID")]
+        who: String,
+    },
+}
+
+/// What is done with a person's plan.
+#[derive(Debug, Clone, Subcommand)]
+pub enum PlanCommand {
+    /// Shows it.
+    Get {
+        /// Their address or id.
+        #[arg(value_name = "EMAIL|ID")]
+        who: String,
+    },
+    /// Changes it, from their next request on.
+    Set {
+        /// Their address or id.
+        #[arg(value_name = "EMAIL|ID")]
+        who: String,
+        /// free, pro, team or enterprise; or default, for the server's.
+        plan: PlanChoice,
+    },
+}
+
+/// A plan of one's own, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanChoice(pub Option<Plan>);
+
+impl FromStr for PlanChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(plan) => Ok(Self(Some(plan))),
+            Err(_) if text == "default" => Ok(Self(None)),
+            Err(_) => Err("free, pro, team, enterprise or default".to_owned()),
+        }
+    }
+}
+
+/// A network, or a single address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let address = text.parse::<std::net::IpAddr>().map(IpNet::from);
+    address.or_else(|_| text.parse()).map_err(|_| "a network such as 10.0.0.0/8, or one address".to_owned())
 }
 
 /// A database's address, which may hold a password: it is never shown.

@@ -12,6 +12,7 @@
 //!   they decided to tell people.
 //! * [`store`] has all SQL, written once for SQLite and PostgreSQL; [`packs`] has all sealed bytes.
 
+mod accounts;
 mod admission;
 mod answering;
 mod answers;

@@ -7,6 +7,7 @@ mod objects;
 mod partials;
 mod reading;
 mod receiving;
+mod slot;
 
 use std::{
     collections::BTreeSet,
@@ -27,6 +28,7 @@ pub use objects::Object;
 pub use partials::Hold;
 use partials::Partials;
 pub use receiving::{Bounds, Stopped, UploadError};
+use slot::Slot;
 
 use crate::store::packs::Pack;
 
@@ -59,6 +61,7 @@ pub type Watch = Arc<dyn Fn(Step) -> io::Result<()> + Send + Sync>;
 #[derive(Clone)]
 pub struct Packs {
     folder: PathBuf,
+    slot: Arc<Slot>,
     partials: Arc<Partials>,
     receiving: TaskTracker,
     watch: Option<Watch>,
@@ -101,20 +104,17 @@ impl Upload {
 impl Packs {
     /// The packs in `folder`, which is made when it is missing. Uploads that have not ended wait for their rest.
     pub fn open(folder: &Path) -> io::Result<Self> {
-        let aside = folder.join("aside");
-        if aside.exists() {
-            std::fs::remove_dir_all(&aside)?;
-        }
-        private_folder(&aside)?;
+        private_folder(folder)?;
+        let slot = Arc::new(Slot::take(folder)?);
         make_shelves(folder)?;
-        let partials = Arc::new(Partials::open(partials::folder(folder)?)?);
-        Ok(Self { folder: folder.to_owned(), partials, receiving: TaskTracker::new(), watch: None })
+        let partials = Arc::new(Partials::open(slot.partial())?);
+        Ok(Self { folder: folder.to_owned(), slot, partials, receiving: TaskTracker::new(), watch: None })
     }
 
     /// The packs in `folder` as another process uses them: nothing is cleaned up, and uploads are left alone.
     pub fn look_at(folder: &Path) -> Self {
-        let partials = Arc::new(Partials::none(folder.to_owned()));
-        Self { folder: folder.to_owned(), partials, receiving: TaskTracker::new(), watch: None }
+        let (slot, partials) = (Arc::new(Slot::none(folder)), Arc::new(Partials::none(folder.to_owned())));
+        Self { folder: folder.to_owned(), slot, partials, receiving: TaskTracker::new(), watch: None }
     }
 
     /// The same packs, watched.
@@ -133,15 +133,17 @@ impl Packs {
         self.partials.bytes(owner)
     }
 
-    /// Drops uploads that began before `before` and that nobody sends.
+    /// Drops uploads that began before `before` and that nobody sends; also those of processes that are gone.
     pub fn drop_partials(&self, before: Timestamp) -> io::Result<()> {
-        self.partials.drop_older(before)
+        self.partials.drop_older(before)?;
+        self.slot.sweep_others(before)
     }
 
-    /// Waits until nothing is received any more.
+    /// Waits until nothing is received any more, and leaves what is there to who comes next.
     pub async fn settled(&self) {
         self.receiving.close();
         self.receiving.wait().await;
+        self.slot.give_up();
     }
 
     /// Makes packs last that are in memory. `name` is for this call alone.
@@ -214,7 +216,7 @@ impl Packs {
     }
 
     fn aside(&self) -> PathBuf {
-        self.folder.join("aside")
+        self.slot.aside()
     }
 
     fn name(pack: &Pack) -> String {

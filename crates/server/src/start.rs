@@ -28,13 +28,13 @@ use crate::{
     packs::{Packs, private_folder},
     rates::Rates,
     serve,
-    store::Db,
+    store::{Db, migrations},
 };
 
 /// Runs a server until it is told to stop.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     tracing::subscriber::set_global_default(logs::subscriber(config.json, std::io::stderr))?;
-    let _lock = lock(&config.data)?;
+    let _lock = lock(&config.data, Users::of(&config))?;
     let tcp = TcpListener::bind(config.listen).await;
     let tcp = tcp.with_context(|| format!("cannot listen on {}", config.listen))?;
     let url = config.url.clone().unwrap_or_else(|| local_url(&config, tcp.local_addr().unwrap_or(config.listen)));
@@ -49,11 +49,31 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     serve(app, tcp, transport, shutdown).await
 }
 
-/// Takes the data folder for this process; the lock ends with it, however it ends.
-pub(crate) fn lock(data: &Path) -> anyhow::Result<File> {
+/// How many processes may use a data folder at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Users {
+    /// One: SQLite is inside it.
+    One,
+    /// Any number, as long as all of them are of this kind: their database is PostgreSQL.
+    Several,
+}
+
+impl Users {
+    /// Of a server with these options.
+    pub(crate) fn of(config: &Config) -> Self {
+        if config.database.is_some() { Self::Several } else { Self::One }
+    }
+}
+
+/// Takes the data folder for this process, alone or with others; the lock ends with it, however it ends.
+pub(crate) fn lock(data: &Path, users: Users) -> anyhow::Result<File> {
     private_folder(data).with_context(|| format!("cannot make the data folder {}", data.display()))?;
     let file = private_file(&data.join("lock"))?;
-    match file.try_lock() {
+    let taken = match users {
+        Users::One => file.try_lock(),
+        Users::Several => file.try_lock_shared(),
+    };
+    match taken {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             bail!("another segue-server already runs on the data folder {}", data.display())
@@ -68,15 +88,21 @@ pub(crate) fn private_file(path: &Path) -> anyhow::Result<File> {
     file.with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// Opens the database, and brings it up to date.
+pub(crate) async fn database(config: &Config) -> anyhow::Result<Db> {
+    if let Some(url) = &config.database {
+        let opened = Db::open_postgres(&url.0).await.map_err(migrations::advise);
+        return opened.context("cannot open the PostgreSQL database");
+    }
+    let file = config.data.join("segue.db");
+    // SQLite gives its other files the mode of this one.
+    drop(private_file(&file)?);
+    let opened = Db::open_sqlite(&file).await.map_err(migrations::advise);
+    opened.with_context(|| format!("cannot open the database {}", file.display()))
+}
+
 async fn open(config: &Config, url: &str) -> anyhow::Result<App> {
-    let db = if let Some(url) = &config.database {
-        Db::open_postgres(&url.0).await.context("cannot open the PostgreSQL database")?
-    } else {
-        let file = config.data.join("segue.db");
-        // SQLite gives its other files the mode of this one.
-        drop(private_file(&file)?);
-        Db::open_sqlite(&file).await.with_context(|| format!("cannot open the database {}", file.display()))?
-    };
+    let db = database(config).await?;
     let packs = Packs::open(&config.data.join("packs")).context("cannot open the pack folder")?;
     let post = Post::new(transport(config, url)?, config.mail_from.as_deref(), url)?;
     let settings = Settings {

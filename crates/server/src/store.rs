@@ -9,6 +9,7 @@
 mod columns;
 mod group;
 
+pub mod accounts;
 pub mod bundles;
 pub mod comments;
 pub mod copy;
@@ -21,6 +22,7 @@ pub mod idempotency;
 pub mod inspect;
 pub mod invites;
 pub mod key_cards;
+pub mod migrations;
 pub mod outbox;
 pub mod packs;
 pub mod projects;
@@ -134,7 +136,7 @@ impl Db {
             .busy_timeout(WAIT);
         let writer = sqlite_pool().max_connections(1);
         let write = writer.connect_with(options.clone()).await?;
-        sqlx::migrate!().run(&write).await?;
+        migrations::apply(&write).await?;
         let readers = sqlite_pool().max_connections(SQLITE_READERS);
         Ok(Self::Sqlite { read: readers.connect_with(options.read_only(true)).await?, write: Writer::new(write) })
     }
@@ -152,7 +154,7 @@ impl Db {
                 })
             });
         let pool = options.connect(url).await?;
-        sqlx::migrate!().run(&pool).await?;
+        migrations::apply(&pool).await?;
         Ok(Self::Postgres(pool))
     }
 
@@ -178,6 +180,14 @@ impl Db {
         let read = SqlitePoolOptions::new().max_connections(SQLITE_READERS).acquire_timeout(WAIT);
         let read = read.connect_with(options).await?;
         Ok(Self::Sqlite { write: Writer::new(read.clone()), read })
+    }
+
+    /// The same to write to. Changes wait for those of the other process.
+    pub async fn share_sqlite(file: &Path) -> Result<Self, sqlx::Error> {
+        let options = SqliteConnectOptions::new().filename(file).synchronous(SqliteSynchronous::Full);
+        let options = options.pragma("secure_delete", "ON").foreign_keys(true).busy_timeout(WAIT);
+        let write = sqlite_pool().max_connections(1).connect_with(options).await?;
+        Ok(Self::Sqlite { read: write.clone(), write })
     }
 
     /// The PostgreSQL database at `url` as another process uses it: the schema is not changed.

@@ -291,9 +291,18 @@ fn read_name(name: &str) -> Option<(Key, Timestamp)> {
     parts.next().is_none().then_some((key, Timestamp::from_millis(begun.parse().ok()?)))
 }
 
-/// Makes the folder where uploads lie.
-pub(super) fn folder(packs: &Path) -> io::Result<PathBuf> {
-    let folder = packs.join("partial");
-    super::private_folder(&folder)?;
-    Ok(folder)
+/// Deletes uploads of a process that is gone that began before `before`.
+pub(super) fn delete_older(folder: &Path, before: Timestamp) -> io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let begun = entry.file_name().to_str().and_then(read_name).map(|(_, begun)| begun);
+        if begun.is_none_or(|begun| begun < before) {
+            remove_file(&entry.path())?;
+        }
+    }
+    Ok(())
 }

@@ -109,13 +109,26 @@ pub async fn storage_used(tx: &mut Tx<'_>, id: UserId) -> Result<i64, sqlx::Erro
     on!(tx, |c| sqlx::query_scalar(sql).bind(Text(id)).fetch_one(c).await)
 }
 
-/// Records what happened to an account, once for each kind of thing.
+/// Records what happened to an account.
 pub async fn record(tx: &mut Tx<'_>, id: UserId, kind: &str, actor: &str, now: Timestamp) -> Result<(), sqlx::Error> {
-    let sql = "INSERT INTO account_events (user_id, kind, actor, at) VALUES ($1, $2, $3, $4)";
+    record_change(tx, id, kind, actor, "", now).await
+}
+
+/// Records what happened to an account, and what it changed.
+pub async fn record_change(
+    tx: &mut Tx<'_>,
+    id: UserId,
+    kind: &str,
+    actor: &str,
+    detail: &str,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let sql = "INSERT INTO account_events (user_id, kind, actor, detail, at) VALUES ($1, $2, $3, $4, $5)";
     on!(tx, |c| sqlx::query(sql)
         .bind(Text(id))
         .bind(kind)
         .bind(actor)
+        .bind(detail)
         .bind(Millis::from(now))
         .execute(c)
         .await

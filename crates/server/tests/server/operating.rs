@@ -41,7 +41,7 @@ async fn world(server: &TestServer) -> World {
 }
 
 async fn findings(server: &TestServer, now: SystemTime, repair: bool) -> Vec<Finding> {
-    check(&server.app.db, &server.app.packs, Depth { read_data: true, repair, now }).await.unwrap()
+    check(&server.app.db, &server.app.packs, Depth { read_data: true, repair, now }).await.unwrap().findings
 }
 
 pub(crate) async fn soon(server: &TestServer) -> Vec<Finding> {
