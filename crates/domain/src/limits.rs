@@ -98,7 +98,10 @@ pub const REQUEST_SECONDS_MAX: u64 = 30;
 pub const BODY_IDLE_SECONDS_MAX: u64 = 30;
 /// Connections in all: above what the people of one server open, and each costs a descriptor and some tens of KiB.
 pub const CONNECTIONS_MAX: usize = 1024;
-/// Connections of one address: an office behind one fits, and one address cannot take all places.
+/// Time for which packs and mails are not counted again for who watches the server, in seconds: it reads whole tables, and a
+/// usual interval is 15.
+pub const STOCK_SECONDS: u64 = 10;
+/// Connections of one address, and requests at once of one behind a trusted proxy: an office behind one fits, and one address cannot take all places.
 pub const ADDRESS_CONNECTIONS_MAX: usize = 64;
 /// Time for a connection's TLS handshake, and then until the head of its first request is there, in seconds: a phone on a
 /// bad line makes it, one who sends nothing does not stay.

@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -16,20 +17,32 @@ use http_body_util::BodyExt as _;
 use tokio::sync::watch;
 use tower::Service;
 
-use crate::listen::Peer;
+use crate::{listen::Peer, places::Places, proxies::Proxies};
+
+/// Who asks on a connection: one client, or those of a proxy.
+#[derive(Clone)]
+pub(crate) struct Clients {
+    pub(crate) peer: Peer,
+    pub(crate) proxies: Arc<Proxies>,
+    pub(crate) places: Arc<Places>,
+}
+
+/// Marks the request of an address that has as many open as it may.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Crowded;
 
 /// The router as one connection sees it.
 #[derive(Clone)]
 pub(crate) struct Answering {
     router: Router,
-    peer: Peer,
+    clients: Clients,
     open: watch::Sender<usize>,
 }
 
 impl Answering {
     /// Counts in `open` the requests whose answer has not been sent whole.
-    pub(crate) fn new(router: Router, peer: Peer, open: watch::Sender<usize>) -> Self {
-        Self { router, peer, open }
+    pub(crate) fn new(router: Router, clients: Clients, open: watch::Sender<usize>) -> Self {
+        Self { router, clients, open }
     }
 }
 
@@ -65,13 +78,23 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let open = Open::new(&self.open);
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(self.peer));
+        let Clients { peer, proxies, places } = &self.clients;
+        let mut share = None;
+        let mut client = *peer;
+        if proxies.include(peer.0.ip()) {
+            client.0.set_ip(proxies.client(peer.0.ip(), request.headers()));
+            share = places.share(client.0.ip());
+            if share.is_none() {
+                request.extensions_mut().insert(Crowded);
+            }
+        }
+        request.extensions_mut().insert(ConnectInfo(client));
         let answer = self.router.call(request);
         Box::pin(async move {
             // The request is open until its body is dropped; this adapter keeps the body's length as it is.
             Ok(answer.await?.map(|body| {
                 Body::new(body.map_err(move |error| {
-                    let _held = &open;
+                    let _held = (&open, &share);
                     error
                 }))
             }))

@@ -6,7 +6,8 @@ use anyhow::Context as _;
 use segue_domain::{Clock, Plan, Timestamp, limits};
 
 use crate::{
-    config::SignUp, connections::Bounds, mail::Post, packs::Packs, principal::Principal, rates::Rates, store::Db,
+    config::SignUp, connections::Bounds, mail::Post, metrics::Metrics, packs::Packs, principal::Principal,
+    proxies::Proxies, rates::Rates, store::Db,
 };
 
 /// Fills a buffer with random bytes.
@@ -28,6 +29,8 @@ pub struct App {
     pub post: Post,
     /// Who has asked how often.
     pub rates: Rates,
+    /// What was counted for who watches the server.
+    pub metrics: Arc<Metrics>,
 }
 
 /// What an operator may choose.
@@ -41,6 +44,8 @@ pub struct Settings {
     pub sign_up: SignUp,
     /// Time between two looks for mails that nothing announced; none leaves all of them to another process.
     pub mail_every: Option<Duration>,
+    /// Proxies that are believed when they say for whom they ask.
+    pub trusted_proxies: Proxies,
     /// Time between two sweeps.
     pub sweep_every: Duration,
     /// Time that open requests get when the server stops.
@@ -60,6 +65,7 @@ impl Default for Settings {
             requests_per_minute: limits::REQUESTS_PER_MINUTE,
             sign_up: SignUp::default(),
             mail_every: Some(Duration::from_secs(5)),
+            trusted_proxies: Proxies::default(),
             sweep_every: Duration::from_secs(30),
             drain: Duration::from_secs(limits::DRAIN_SECONDS_MAX),
             request: Duration::from_secs(limits::REQUEST_SECONDS_MAX),

@@ -1,6 +1,10 @@
 //! Connections, from the moment they are accepted: each has its place, and none stays that asks for nothing.
 
-use std::{pin::pin, time::Duration};
+use std::{
+    pin::pin,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use axum::Router;
 use hyper_util::{
@@ -18,9 +22,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    answering::Answering,
-    listen::{self, Peer, Transport},
+    answering::{Answering, Clients},
+    listen::{self, Transport},
+    metrics::Open,
     places::{Place, Places},
+    proxies::Proxies,
 };
 
 /// Bytes of one HTTP/2 request that may be under way: 10 MB a second over a line of 100 ms.
@@ -55,7 +61,7 @@ impl Default for Bounds {
 
 /// Answers connections until `shutdown`, then waits for `drain` until open requests have ended, and cuts what is left.
 pub(crate) async fn serve(mut listener: TcpListener, attendant: Attendant, drain: Duration) {
-    let places = Places::new(attendant.bounds.all, attendant.bounds.per_address);
+    let places = Arc::new(Places::new(attendant.bounds.all, attendant.bounds.per_address));
     let mut running = JoinSet::new();
     loop {
         let (tcp, peer, permit) = tokio::select! {
@@ -68,11 +74,15 @@ pub(crate) async fn serve(mut listener: TcpListener, attendant: Attendant, drain
                 (tcp, peer, permit)
             } => accepted,
         };
-        let Some(place) = places.take(permit, peer.0.ip()) else {
+        // A proxy brings everybody: of those behind it each has their own share.
+        let is_proxy = attendant.proxies.include(peer.0.ip());
+        let Some(place) = (if is_proxy { Some(Place::of_proxy(permit)) } else { places.take(permit, peer.0.ip()) })
+        else {
             tracing::debug!("an address has all the connections that one may have");
             continue;
         };
-        running.spawn(attendant.clone().attend(tcp, peer, place));
+        let clients = Clients { peer, proxies: Arc::clone(&attendant.proxies), places: Arc::clone(&places) };
+        running.spawn(attendant.clone().attend(tcp, clients, place));
     }
     drop(listener);
     let all = async { while running.join_next().await.is_some() {} };
@@ -88,27 +98,35 @@ pub(crate) struct Attendant {
     pub(crate) router: Router,
     pub(crate) transport: Transport,
     pub(crate) bounds: Bounds,
+    pub(crate) proxies: Arc<Proxies>,
+    /// Counts those that are attended to.
+    pub(crate) open: Arc<AtomicUsize>,
     pub(crate) shutdown: CancellationToken,
 }
 
 impl Attendant {
-    async fn attend(self, tcp: TcpStream, peer: Peer, place: Place) {
+    async fn attend(self, tcp: TcpStream, clients: Clients, place: Place) {
+        let counted = Open::new(&self.open);
         match &self.transport {
-            Transport::Plain => self.talk(tcp, peer).await,
-            Transport::Tls(acceptor) => match tokio::time::timeout(self.bounds.head, acceptor.accept(tcp)).await {
-                Ok(Ok(tls)) => self.talk(tls, peer).await,
-                Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-                Err(_) => tracing::debug!("a TLS handshake took too long"),
-            },
+            Transport::Plain => self.talk(tcp, clients).await,
+            Transport::Tls(certificate) => {
+                match tokio::time::timeout(self.bounds.head, async { certificate.acceptor().await.accept(tcp).await })
+                    .await
+                {
+                    Ok(Ok(tls)) => self.talk(tls, clients).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                    Err(_) => tracing::debug!("a TLS handshake took too long"),
+                }
+            }
         }
-        drop(place);
+        drop((counted, place));
     }
 
-    async fn talk<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, io: I, peer: Peer) {
+    async fn talk<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, io: I, clients: Clients) {
         let Bounds { head, idle, .. } = self.bounds;
         let requests = watch::Sender::new(0);
         let mut open = requests.subscribe();
-        let service = TowerToHyperService::new(Answering::new(self.router.clone(), peer, requests));
+        let service = TowerToHyperService::new(Answering::new(self.router.clone(), clients, requests));
         let builder = protocol();
         let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
         tokio::select! {

@@ -170,6 +170,7 @@ async fn store(
     let answer = answers::handoff(&row, principal.user, now)?;
     once.keep(&mut tx, &answer).await?;
     tx.commit().await?;
+    app.metrics.transition("create", "done");
     Ok(answer)
 }
 

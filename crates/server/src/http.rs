@@ -12,6 +12,7 @@ mod finish;
 mod guard;
 mod handoffs;
 mod invites;
+mod metrics;
 mod packs;
 mod pages;
 mod people;
@@ -34,6 +35,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::App, failure::Failure};
+pub(crate) use metrics::router as metrics;
 use timer::Times;
 
 /// All routes with what is documented of them.

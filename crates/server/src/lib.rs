@@ -31,6 +31,7 @@ mod lifecycle;
 pub mod listen;
 pub mod logs;
 pub mod mail;
+pub mod metrics;
 mod off_runtime;
 mod once;
 pub mod operate;
@@ -43,6 +44,7 @@ mod places;
 pub mod principal;
 mod projects;
 mod provenance;
+pub mod proxies;
 pub mod rates;
 mod records;
 mod snapshot;
@@ -50,6 +52,7 @@ pub mod start;
 pub mod store;
 pub mod sweep;
 mod teams;
+pub mod tls;
 mod tokens;
 pub mod transition;
 mod upload;
@@ -58,6 +61,7 @@ mod verifying;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use futures::future::OptionFuture;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -66,18 +70,53 @@ use connections::Attendant;
 pub use http::openapi;
 use listen::Transport;
 
+/// Where a server listens.
+#[derive(Debug)]
+pub struct Listeners {
+    /// To clients.
+    pub clients: TcpListener,
+    /// To who watches it, if to anybody.
+    pub metrics: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(clients: TcpListener) -> Self {
+        Self { clients, metrics: None }
+    }
+}
+
 /// Serves until `shutdown`, then lets open requests end for as long as the settings say.
 pub async fn serve(
     app: Arc<App>,
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     transport: Transport,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
+    let Listeners { clients, metrics } = listeners.into();
     let sweeping = tokio::spawn(sweep::run(Arc::clone(&app), shutdown.clone()));
     let mailing = tokio::spawn(mail::run(Arc::clone(&app), shutdown.clone()));
-    let router = http::router(Arc::clone(&app));
-    let attendant = Attendant { router, transport, bounds: app.settings.connections, shutdown };
-    connections::serve(listener, attendant, app.settings.drain).await;
+    let watched = metrics.map(|listener| {
+        let attendant = Attendant {
+            router: http::metrics(Arc::clone(&app)),
+            transport: Transport::Plain,
+            bounds: app.settings.connections,
+            proxies: Arc::default(),
+            open: Arc::default(),
+            shutdown: shutdown.clone(),
+        };
+        connections::serve(listener, attendant, app.settings.drain)
+    });
+    let attendant = Attendant {
+        router: http::router(Arc::clone(&app)),
+        transport,
+        bounds: app.settings.connections,
+        proxies: Arc::new(app.settings.trusted_proxies.clone()),
+        open: Arc::clone(&app.metrics.connections),
+        shutdown,
+    };
+    let attended = connections::serve(clients, attendant, app.settings.drain);
+    // Who watches sees the end, too.
+    tokio::join!(attended, OptionFuture::from(watched));
     sweeping.await.context("the sweep stopped")?;
     mailing.await.context("the sending of mails stopped")?;
     app.packs.settled().await;

@@ -22,9 +22,21 @@ pub(crate) struct Places {
 
 /// A connection's place; free again when dropped.
 pub(crate) struct Place {
+    _share: Option<Share>,
+    _one_of_all: OwnedSemaphorePermit,
+}
+
+impl Place {
+    /// The place of a connection on which many come.
+    pub(crate) fn of_proxy(permit: OwnedSemaphorePermit) -> Self {
+        Self { _share: None, _one_of_all: permit }
+    }
+}
+
+/// One of those that an address may have; free again when dropped.
+pub(crate) struct Share {
     network: IpAddr,
     taken: Taken,
-    _one_of_all: OwnedSemaphorePermit,
 }
 
 impl Places {
@@ -45,6 +57,11 @@ impl Places {
 
     /// Gives the place to an address, unless it has all that one may have.
     pub(crate) fn take(&self, permit: OwnedSemaphorePermit, address: IpAddr) -> Option<Place> {
+        self.share(address).map(|share| Place { _share: Some(share), _one_of_all: permit })
+    }
+
+    /// One of those that an address may have, unless it has all.
+    pub(crate) fn share(&self, address: IpAddr) -> Option<Share> {
         let network = network(address);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(network).or_default();
@@ -52,11 +69,11 @@ impl Places {
             return None;
         }
         *count += 1;
-        Some(Place { network, taken: Arc::clone(&self.taken), _one_of_all: permit })
+        Some(Share { network, taken: Arc::clone(&self.taken) })
     }
 }
 
-impl Drop for Place {
+impl Drop for Share {
     fn drop(&mut self) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = taken.get_mut(&self.network) {

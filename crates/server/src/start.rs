@@ -17,7 +17,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use segue_domain::Clock as _;
+
 use crate::{
+    Listeners,
     app::{App, Settings, SystemClock, system_random},
     config::Config,
     connections::Bounds,
@@ -25,7 +28,9 @@ use crate::{
     listen::Transport,
     logs,
     mail::{self, Post},
+    metrics::Metrics,
     packs::{Packs, private_folder},
+    proxies::Proxies,
     rates::Rates,
     serve,
     store::{Db, migrations},
@@ -45,8 +50,17 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         (Some(certificate), Some(key)) => Transport::tls(certificate, key)?,
         _ => Transport::Plain,
     };
+    let metrics = match config.metrics_listen {
+        Some(address) => {
+            Some(TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} for metrics"))?)
+        }
+        None => None,
+    };
+    if let Some(address) = metrics.as_ref().and_then(|listener| listener.local_addr().ok()) {
+        tracing::info!(%address, "metrics are served");
+    }
     say_ready(config.json, &url, owner_link.as_deref())?;
-    serve(app, tcp, transport, shutdown).await
+    serve(app, Listeners { clients: tcp, metrics }, transport, shutdown).await
 }
 
 /// How many processes may use a data folder at once.
@@ -109,13 +123,15 @@ async fn open(config: &Config, url: &str) -> anyhow::Result<App> {
         plan: config.plan,
         requests_per_minute: config.requests_per_minute,
         sign_up: config.sign_up.clone(),
-        connections: bounds(config.listen),
+        connections: bounds(config),
+        trusted_proxies: Proxies(config.trusted_proxies.clone()),
         ..Settings::default()
     };
     Ok(App {
         db,
         packs,
         clock: Arc::new(SystemClock),
+        metrics: Arc::new(Metrics::new(SystemClock.now())),
         random: system_random(),
         post,
         rates: Rates::new(settings.requests_per_minute),
@@ -134,9 +150,14 @@ fn transport(config: &Config, url: &str) -> anyhow::Result<mail::Transport> {
 }
 
 /// Who listens on loopback is met by a proxy, which brings everybody from one address, or by this machine's own people.
-fn bounds(listen: SocketAddr) -> Bounds {
+/// When it is told which proxies to believe, it knows whom they bring.
+fn bounds(config: &Config) -> Bounds {
     let bounds = Bounds::default();
-    if listen.ip().is_loopback() { Bounds { per_address: bounds.all, ..bounds } } else { bounds }
+    if config.listen.ip().is_loopback() && config.trusted_proxies.is_empty() {
+        Bounds { per_address: bounds.all, ..bounds }
+    } else {
+        bounds
+    }
 }
 
 fn local_url(config: &Config, address: SocketAddr) -> String {

@@ -31,6 +31,7 @@ pub mod recipients;
 pub mod records;
 pub mod reservations;
 pub mod sessions;
+pub mod stock;
 pub mod teams;
 pub mod tokens;
 pub mod users;
@@ -68,6 +69,15 @@ pub enum Db {
     },
     /// One pool for both.
     Postgres(PgPool),
+}
+
+/// Connections to the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// At work.
+    pub used: usize,
+    /// Waiting for work.
+    pub idle: usize,
 }
 
 /// A transaction on whichever database is open. Dropped without [`Tx::commit`] it leaves nothing behind.
@@ -203,6 +213,21 @@ impl Db {
                 Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
             }
         })
+    }
+
+    /// How many connections there are now.
+    pub fn pool(&self) -> Pool {
+        let of = |size: u32, idle: usize| {
+            let size = usize::try_from(size).unwrap_or(usize::MAX);
+            Pool { used: size.saturating_sub(idle), idle }
+        };
+        match self {
+            Self::Sqlite { read, write } => {
+                let (read, write) = (of(read.size(), read.num_idle()), of(write.size(), write.num_idle()));
+                Pool { used: read.used + write.used, idle: read.idle + write.idle }
+            }
+            Self::Postgres(pool) => of(pool.size(), pool.num_idle()),
+        }
     }
 
     /// Whether the database answers.

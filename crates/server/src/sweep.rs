@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use segue_domain::limits;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -27,7 +28,10 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(app.settings.sweep_every) => {}
         }
-        if let Err(error) = once(&app).await {
+        let begun = Instant::now();
+        let swept = once(&app).await;
+        app.metrics.swept(begun.elapsed());
+        if let Err(error) = swept {
             tracing::warn!(error = format!("{error:?}"), "a sweep failed");
         }
     }

@@ -7,6 +7,8 @@
 //! A state, its event and its effects are one transaction, and nothing but the database is spoken to while it is open. What
 //! parties may do is in `lifecycle`.
 
+use std::sync::Arc;
+
 use segue_domain::{
     CommentId, Handoff, HandoffId, State, Timestamp,
     handoff::{Audit, Effect, Event, Rejected},
@@ -19,6 +21,7 @@ use crate::{
     app::App,
     failure::Failure,
     mail::{self, Mail},
+    metrics::Metrics,
     once::Once,
     principal::{Actor, Principal},
     store::{
@@ -38,6 +41,9 @@ pub(crate) struct Deed<'a> {
     pub(crate) now: Timestamp,
     by: &'a Principal,
     once: &'a Once,
+    metrics: Arc<Metrics>,
+    /// What was done, for the count of what was committed.
+    done: Option<(&'static str, &'static str)>,
 }
 
 /// What somebody says with a deed.
@@ -90,7 +96,7 @@ impl<'a> Deed<'a> {
         let mut tx = app.db.begin().await?;
         let loaded = handoffs::load(&mut tx, by.user, id).await?;
         let loaded = loaded.filter(right).ok_or_else(Failure::not_found)?;
-        Ok(Self { tx, loaded, now, by, once })
+        Ok(Self { tx, loaded, now, by, once, metrics: Arc::clone(&app.metrics), done: None })
     }
 
     /// The first answer when this is a repeat (SPEC T18).
@@ -100,7 +106,16 @@ impl<'a> Deed<'a> {
 
     /// Does it.
     pub(crate) async fn apply(&mut self, event: &Event, said: Said<'_>) -> Result<Outcome, Failure> {
-        transition(&mut self.tx, &self.loaded, event, said, Some(self.by.actor()), self.now).await
+        let outcome = transition(&mut self.tx, &self.loaded, event, said, Some(self.by.actor()), self.now).await;
+        match &outcome {
+            Ok(outcome) if matches!(outcome.after.state, State::Expired { .. }) => {
+                self.done = Some((kind(event), "late"));
+            }
+            Ok(outcome) => self.done = Some((kind(event), if outcome.event == 0 { "repeated" } else { "done" })),
+            Err(Failure::Refused(_)) => self.metrics.transition(kind(event), "refused"),
+            Err(_) => {}
+        }
+        outcome
     }
 
     /// Commits. A deed that came too late left the expiry in its place, and says so.
@@ -110,6 +125,8 @@ impl<'a> Deed<'a> {
         }
         self.once.give_back(&mut self.tx).await?;
         self.tx.commit().await?;
+        count(&self.metrics, self.done);
+        count_expiry(&self.metrics, outcome);
         Err(Rejected::Expired.into())
     }
 
@@ -117,6 +134,7 @@ impl<'a> Deed<'a> {
     pub(crate) async fn finish<T: Serialize>(mut self, answer: T) -> Result<T, Failure> {
         self.once.keep(&mut self.tx, &answer).await?;
         self.tx.commit().await?;
+        count(&self.metrics, self.done);
         Ok(answer)
     }
 }
@@ -126,8 +144,13 @@ pub async fn look(app: &App, by: Actor, id: HandoffId) -> Result<(), Failure> {
     let mut tx = app.db.begin().await?;
     let loaded = handoffs::load(&mut tx, by.user, id).await?.ok_or_else(Failure::not_found)?;
     let event = if loaded.is_recipient { Event::View } else { Event::Tick };
-    transition(&mut tx, &loaded, &event, Said::Nothing, Some(by), app.clock.now()).await?;
-    Ok(tx.commit().await?)
+    let outcome = transition(&mut tx, &loaded, &event, Said::Nothing, Some(by), app.clock.now()).await?;
+    tx.commit().await?;
+    if !matches!(outcome.after.state, State::Expired { .. }) && outcome.event != 0 {
+        app.metrics.transition(kind(&event), "done");
+    }
+    count_expiry(&app.metrics, &outcome);
+    Ok(())
 }
 
 /// Records expiries that nobody asked about; at most `limit`, and says how many there were.
@@ -136,12 +159,38 @@ pub async fn expire_due(app: &App, limit: i64) -> Result<usize, Failure> {
     let due = handoffs::due(&mut app.db.read().await?, now, limit).await?;
     for id in &due {
         let mut tx = app.db.begin().await?;
-        if let Some(loaded) = handoffs::load_for_sweep(&mut tx, *id).await? {
-            transition(&mut tx, &loaded, &Event::Tick, Said::Nothing, None, now).await?;
-        }
+        let Some(loaded) = handoffs::load_for_sweep(&mut tx, *id).await? else { continue };
+        let outcome = transition(&mut tx, &loaded, &Event::Tick, Said::Nothing, None, now).await?;
         tx.commit().await?;
+        count_expiry(&app.metrics, &outcome);
     }
     Ok(due.len())
+}
+
+fn count(metrics: &Metrics, done: Option<(&'static str, &'static str)>) {
+    if let Some((kind, outcome)) = done {
+        metrics.transition(kind, outcome);
+    }
+}
+
+/// Whoever notices it first has recorded it.
+fn count_expiry(metrics: &Metrics, outcome: &Outcome) {
+    if matches!(outcome.after.state, State::Expired { .. }) && outcome.event != 0 {
+        metrics.transition("expire", "done");
+    }
+}
+
+/// The word that metrics count by.
+fn kind(event: &Event) -> &'static str {
+    match event {
+        Event::View => "view",
+        Event::Claim { .. } => "claim",
+        Event::Revoke => "revoke",
+        Event::Decline { .. } => "decline",
+        Event::Comment => "comment",
+        Event::WrapKey => "wrap_key",
+        Event::Tick => "expire",
+    }
 }
 
 async fn transition(

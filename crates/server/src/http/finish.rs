@@ -1,4 +1,4 @@
-//! What every answer gets: headers that keep it out of caches, one line in the log, and, when the server failed, a
+//! What every answer gets: headers that keep it out of caches, one line in the log with its request id, and, when the server failed, a
 //! constant body whose request id leads to the reason in the log.
 
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use axum::{
     response::Response,
 };
 use data_encoding::HEXLOWER;
+use tokio::time::Instant;
 
 use super::problem::{self, Reason};
 use crate::app::App;
@@ -19,11 +20,11 @@ pub(super) async fn finish(State(app): State<Arc<App>>, request: Request, next: 
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "-".to_owned());
-    let begun = app.clock.now();
+    // Without randomness the request is answered all the same.
+    let request_id = HEXLOWER.encode(&app.draw::<8>().unwrap_or_default());
+    let begun = Instant::now();
     let mut response = next.run(request).await;
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
-        // Without randomness the reason is logged all the same.
-        let request_id = HEXLOWER.encode(&app.draw::<8>().unwrap_or_default());
         if let Some(Reason(error)) = response.extensions().get::<Reason>() {
             tracing::error!(%method, route, request_id, error = format!("{error:#}"), "failed");
         }
@@ -36,7 +37,9 @@ pub(super) async fn finish(State(app): State<Arc<App>>, request: Request, next: 
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let took_ms = app.clock.now().as_millis() - begun.as_millis();
-    tracing::info!(%method, route, status = response.status().as_u16(), took_ms, "answered");
+    let (took, status) = (begun.elapsed(), response.status().as_u16());
+    app.metrics.answered(&route, method.as_str(), status, took);
+    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(%method, route, request_id, status, took_ms, "answered");
     response
 }

@@ -12,10 +12,11 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use data_encoding::BASE64URL_NOPAD;
-use segue_api::tokens::TOKEN_PREFIX;
+use segue_api::{Code, tokens::TOKEN_PREFIX};
 use segue_signed::sha256;
 
 use crate::{
+    answering::Crowded,
     app::App,
     failure::Failure,
     listen::Peer,
@@ -28,6 +29,10 @@ use crate::{
 pub(super) async fn identify(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.0.ip());
     let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    if request.extensions().get::<Crowded>().is_some() {
+        let title = "This address has as many requests open as one may.";
+        return Failure::later(Code::RateLimited, title, 1).into_response();
+    }
     let principal = match find(&app, request.headers()).await {
         Ok(principal) => principal,
         Err(failure) => return failure.into_response(),

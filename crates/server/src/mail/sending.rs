@@ -109,7 +109,11 @@ async fn send_next(app: &App) -> Result<Sent, Failure> {
     }
     let Some(mail) = take(app, now).await? else { return Ok(Sent::One) };
     let sent = match compose(app, &mail, now).await {
-        Ok(Some(message)) => app.post.transport.send(message, &file_name(&mail, now)).await,
+        Ok(Some(message)) => {
+            let sent = app.post.transport.send(message, &file_name(&mail, now)).await;
+            app.metrics.mail(if sent.is_ok() { "sent" } else { "failed" });
+            sent
+        }
         Ok(None) => Ok(()),
         Err(failure) => Err(Unsent::Later(failure.to_string())),
     };

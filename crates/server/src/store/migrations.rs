@@ -72,11 +72,14 @@ pub fn none_applied() -> Vec<Migration> {
 /// Refuses a database that another program must bring up to date, or has.
 pub async fn expect_current(db: &Db) -> anyhow::Result<()> {
     let all = list(db).await.context("cannot read which migrations the database has")?;
-    match all.iter().find(|migration| !migration.applied || !migration.known) {
-        Some(newer) if newer.applied => Err(is_newer(newer.version)),
-        Some(_) => Err(anyhow!("the database is of an older server: run segue-server migrate, or start the server")),
-        None => Ok(()),
+    if let Some(newer) = all.iter().find(|migration| !migration.known) {
+        return Err(is_newer(newer.version));
     }
+    anyhow::ensure!(
+        all.iter().all(|migration| migration.applied),
+        "the database is of an older server: run segue-server migrate, or start the server"
+    );
+    Ok(())
 }
 
 /// Says what an operator can do about a database that cannot be opened.

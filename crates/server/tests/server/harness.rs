@@ -20,11 +20,13 @@ use std::{
 
 use segue_domain::{Timestamp, limits, time::FixedClock};
 use segue_server::{
+    Listeners,
     app::{App, Settings},
     config::SignUp,
     connections::Bounds,
     joining, listen, logs,
     mail::{Post, Transport},
+    metrics::Metrics,
     packs::{Packs, Step},
     rates::Rates,
     serve,
@@ -137,6 +139,8 @@ impl Disk {
 /// A server that runs in this process.
 pub(crate) struct TestServer {
     pub(crate) url: String,
+    /// Where its metrics are.
+    pub(crate) metrics: String,
     pub(crate) app: Arc<App>,
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) disk: Arc<Disk>,
@@ -224,11 +228,15 @@ impl TestServer {
             random: seal::seeded(),
             post: Post::new(transport(smtp.as_deref(), folder.path()), None, &url).unwrap(),
             rates: Rates::new(settings.requests_per_minute),
+            metrics: Arc::new(Metrics::new(BEGIN)),
             settings: settings.clone(),
         });
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(serve(Arc::clone(&app), listener, listen::Transport::Plain, shutdown.clone()));
-        Self { url, app, clock, disk, folder, shutdown, database, settings, smtp, task }
+        let watched = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let metrics = format!("http://{}", watched.local_addr().unwrap());
+        let listeners = Listeners { clients: listener, metrics: Some(watched) };
+        let task = tokio::spawn(serve(Arc::clone(&app), listeners, listen::Transport::Plain, shutdown.clone()));
+        Self { url, metrics, app, clock, disk, folder, shutdown, database, settings, smtp, task }
     }
 
     /// Waits until the server has stopped.

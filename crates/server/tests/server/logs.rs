@@ -23,6 +23,15 @@ on_both! {
         ben.claim(&reservation.handoff_id, draft.claim).await.ok::<Claimed>();
         let log = String::from_utf8(crate::harness::log().lock().unwrap().clone()).unwrap();
         assert!(log.contains("/api/v1/handoffs/{id}/claim") && log.contains("\"status\":200"));
+        let answered: Vec<serde_json::Value> = log
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .filter(|line: &serde_json::Value| line["message"] == "answered")
+            .collect();
+        assert!(answered.len() > 5);
+        for line in answered {
+            assert!(line["request_id"].as_str().is_some_and(|id| id.len() == 16), "{line}");
+        }
         let proof = data_encoding::BASE64URL_NOPAD.encode(&draft.claim);
         let secrets = [&ann.token, &ben.token, &proof, &ann.user_id, &reservation.handoff_id, &session.session_id];
         for planted in secrets.into_iter().map(String::as_str).chain(["7f3a", "ben@example.com"]) {

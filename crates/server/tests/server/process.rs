@@ -18,34 +18,38 @@ use crate::harness::{
 };
 
 /// A server process; killed when dropped.
-struct Program {
+pub(crate) struct Program {
     child: Child,
     out: BufReader<ChildStdout>,
-    ready: Value,
+    pub(crate) ready: Value,
 }
 
 impl Program {
-    fn command(data: &Path) -> Command {
+    pub(crate) fn command(data: &Path) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_segue-server"));
         command.args(["--listen", "127.0.0.1:0", "--json", "--data"]).arg(data);
         command.env_remove("SEGUE_DATABASE_URL").stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
-    fn start(command: &mut Command) -> Self {
-        let mut child = command.spawn().unwrap();
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self::ready(command.spawn().unwrap())
+    }
+
+    /// Waits until a process is ready.
+    pub(crate) fn ready(mut child: Child) -> Self {
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
         Self { child, out, ready: serde_json::from_str(&line).unwrap() }
     }
 
-    fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         self.ready["url"].as_str().unwrap()
     }
 
     /// Sends a signal by its name, and reads what else was printed.
-    fn end(mut self, signal: &str) -> (Option<i32>, String, String) {
+    pub(crate) fn end(mut self, signal: &str) -> (Option<i32>, String, String) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
         let status = self.child.wait().unwrap();
@@ -180,10 +184,15 @@ async fn only_its_own_account_may_read_the_data_folder_and_only_one_server_may_u
             folders.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         }
     }
-    let second = Program::command(&data).output().unwrap();
-    let said = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert!(!second.status.success() && second.stdout.is_empty());
-    assert!(said.contains("another segue-server already runs on the data folder"), "{said}");
+    // Neither one of the same kind, nor one with another database.
+    for database in [None, Some("postgres://nobody@127.0.0.1:1/none")] {
+        let mut second = Program::command(&data);
+        second.envs(database.map(|url| ("SEGUE_DATABASE_URL", url)));
+        let second = second.output().unwrap();
+        let said = String::from_utf8_lossy(&second.stderr).into_owned();
+        assert!(!second.status.success() && second.stdout.is_empty());
+        assert!(said.contains("another segue-server already runs on the data folder"), "{said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -206,4 +215,39 @@ async fn tls_comes_from_files_and_a_stuck_handshake_holds_nobody_up() {
     let answer = http.get(format!("{}/api/v1/server", program.url())).send().await.unwrap();
     assert_eq!((answer.status().as_u16(), answer.version()), (200, reqwest::Version::HTTP_2));
     drop(stuck);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewed_certificate_counts_at_once_and_a_broken_one_never() {
+    let folder = TempDir::new().unwrap();
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    let renew = || {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap()
+    };
+    let trusting =
+        |root: &reqwest::Certificate| reqwest::Client::builder().tls_certs_only([root.clone()]).build().unwrap();
+    let first = renew();
+    let mut command = Program::command(&folder.path().join("data"));
+    let program = Program::start(command.arg("--tls-cert").arg(&certificate).arg("--tls-key").arg(&key));
+    let url = format!("{}/livez", program.url());
+    let before = trusting(&first);
+    let answers = async |http: &reqwest::Client| http.get(&url).send().await.is_ok_and(|answer| answer.status() == 200);
+    assert!(answers(&before).await);
+    let second = renew();
+    assert!(answers(&trusting(&second)).await && !answers(&trusting(&first)).await);
+    assert!(answers(&before).await, "its connection is still open");
+    std::fs::write(&certificate, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+    for _ in 0..3 {
+        assert!(answers(&trusting(&second)).await);
+    }
+    std::fs::remove_file(&certificate).unwrap();
+    assert!(answers(&trusting(&second)).await);
+    let third = renew();
+    assert!(answers(&trusting(&third)).await);
+    let (_, _, log) = program.end("TERM");
+    // Once for each of the two.
+    assert_eq!(log.matches("the new certificate cannot be used, the old one stays").count(), 2, "{log}");
 }

@@ -14,6 +14,15 @@ impl Database {
         Self::Sqlite
     }
 
+    /// The same without any table.
+    pub(crate) async fn empty_postgres() -> Option<Self> {
+        let Some(Self::Postgres(url)) = Self::postgres().await else { return None };
+        let mut connection = PgConnection::connect(&url).await.unwrap();
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public").await.unwrap();
+        connection.close().await.unwrap();
+        Some(Self::Postgres(url))
+    }
+
     /// A fresh PostgreSQL database; none when it was left out by name. Never left out silently.
     pub(crate) async fn postgres() -> Option<Self> {
         if std::env::var_os("SEGUE_SQLITE_ONLY").is_some() {
