@@ -88,12 +88,12 @@ on_both! {
     }
 }
 
-async fn migrates(database: Database) {
+fn migrates(database: &Database) {
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");
     let command = || {
         let mut command = Program::command(&data);
-        if let Database::Postgres(url) = &database {
+        if let Database::Postgres(url) = database {
             command.env("SEGUE_DATABASE_URL", url);
         }
         command
@@ -113,15 +113,15 @@ async fn migrates(database: Database) {
     assert_eq!(Program::start(&mut command()).end("TERM").0, Some(0));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn migrations_are_planned_then_applied_on_sqlite() {
-    migrates(Database::sqlite()).await;
+#[test]
+fn migrations_are_planned_then_applied_on_sqlite() {
+    migrates(&Database::sqlite());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn migrations_are_planned_then_applied_on_postgres() {
     if let Some(database) = Database::empty_postgres().await {
-        migrates(database).await;
+        migrates(&database);
     }
 }
 
