@@ -197,7 +197,7 @@ impl Db {
         let options = SqliteConnectOptions::new().filename(file).synchronous(SqliteSynchronous::Full);
         let options = options.pragma("secure_delete", "ON").foreign_keys(true).busy_timeout(WAIT);
         let write = sqlite_pool().max_connections(1).connect_with(options).await?;
-        Ok(Self::Sqlite { read: write.clone(), write })
+        Ok(Self::Sqlite { read: write.clone(), write: Writer::new(write) })
     }
 
     /// The PostgreSQL database at `url` as another process uses it: the schema is not changed.
@@ -223,6 +223,7 @@ impl Db {
         };
         match self {
             Self::Sqlite { read, write } => {
+                let write = write.pool();
                 let (read, write) = (of(read.size(), read.num_idle()), of(write.size(), write.num_idle()));
                 Pool { used: read.used + write.used, idle: read.idle + write.idle }
             }

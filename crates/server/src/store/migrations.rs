@@ -38,7 +38,9 @@ where
 pub async fn list(db: &Db) -> Result<Vec<Migration>, sqlx::Error> {
     let mut tx = db.read().await?;
     let sql = match tx {
-        Tx::Sqlite(_) => "SELECT EXISTS(SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations')",
+        Tx::Sqlite(_) | Tx::SqliteWrites(_) => {
+            "SELECT EXISTS(SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations')"
+        }
         Tx::Postgres(_) | Tx::PostgresReads(_) => "SELECT to_regclass('_sqlx_migrations') IS NOT NULL",
     };
     let any: bool = on!(&mut tx, |c| sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(c).await)?;
