@@ -42,10 +42,12 @@ enum Asked {
 
 impl Asked {
     fn read(body: &Reserve) -> Result<Self, Failure> {
-        match (&body.to_email, &body.to_user_id, &body.to_team_id) {
-            (Some(email), None, None) => Ok(Self::Email(Email::parse(email)?)),
-            (None, Some(id), None) => Ok(Self::User(id.clone())),
-            (None, None, Some(id)) => Ok(Self::Team(id.clone())),
+        // A form that was left empty names nobody.
+        let named = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        match (named(&body.to_email), named(&body.to_user_id), named(&body.to_team_id)) {
+            (Some(email), None, None) => Ok(Self::Email(Email::parse(&email)?)),
+            (None, Some(id), None) => Ok(Self::User(id)),
+            (None, None, Some(id)) => Ok(Self::Team(id)),
             _ => Err(Failure::invalid("A handoff goes to exactly one of to_email, to_user_id and to_team_id.")),
         }
     }

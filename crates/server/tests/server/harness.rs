@@ -32,6 +32,7 @@ use segue_server::{
     serve,
     store::Db,
 };
+use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -190,6 +191,14 @@ impl TestServer {
                 sqlx::query(sql).execute(&mut *connection).await.unwrap();
             }
             Db::Postgres(pool) => drop(sqlx::query(sql).execute(pool).await.unwrap()),
+        }
+    }
+
+    /// Puts rows there by hand.
+    pub(crate) async fn run(&self, sql: String) {
+        match &self.app.db {
+            Db::Sqlite { write, .. } => drop(sqlx::query(AssertSqlSafe(sql)).execute(write.pool()).await.unwrap()),
+            Db::Postgres(pool) => drop(sqlx::query(AssertSqlSafe(sql)).execute(pool).await.unwrap()),
         }
     }
 

@@ -25,7 +25,7 @@ impl Person {
         (draft, answer)
     }
 
-    async fn lock_for(&self, handoff: &Handoff, person: &Person) -> Answer {
+    pub(crate) async fn lock_for(&self, handoff: &Handoff, person: &Person) -> Answer {
         let body = LateWrap { wrap: wrap(WrapKind::User, person.card()).encode().into() };
         self.post(&format!("/api/v1/handoffs/{}/wraps", handoff.handoff_id), &body).await
     }

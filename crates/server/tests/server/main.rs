@@ -6,6 +6,7 @@
 #[macro_use]
 mod harness;
 
+mod acceptance;
 mod boundaries;
 mod claims;
 mod connections;
@@ -22,6 +23,7 @@ mod limits;
 mod logs;
 mod mails;
 mod metrics;
+mod matrix;
 mod once;
 mod openapi;
 mod operating;

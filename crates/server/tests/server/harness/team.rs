@@ -4,7 +4,6 @@ use segue_api::handoffs::{Handoff, Reservation, Reserve, ReservedFor};
 use segue_domain::TeamId;
 use segue_server::store::Db;
 use segue_signed::{Recipient, Roster, SignedEnvelope, Wrap, WrapKind, keycard::key_fingerprint};
-use sqlx::AssertSqlSafe;
 
 use super::{
     Person, TestServer,
@@ -24,7 +23,7 @@ impl Team {
         let key = data_encoding::HEXLOWER.encode(&team.key_fp);
         let key = if matches!(server.app.db, Db::Sqlite { .. }) { format!("x'{key}'") } else { format!("'\\x{key}'") };
         let (id, now) = (&team.id, 0);
-        run(server, format!("INSERT INTO teams (id, name, version, epoch, created_at, key_fp) VALUES ('{id}', 'team', 1, 1, {now}, {key})")).await;
+        server.run(format!("INSERT INTO teams (id, name, version, epoch, created_at, key_fp) VALUES ('{id}', 'team', 1, 1, {now}, {key})")).await;
         for person in members.iter().chain([sender]) {
             team.add(server, person).await;
         }
@@ -40,27 +39,19 @@ impl Team {
     /// Adds a member who has the team's key.
     pub(crate) async fn add(&self, server: &TestServer, person: &Person) {
         let (id, user) = (&self.id, &person.user_id);
-        run(server, format!("INSERT INTO team_members (team_id, user_id, role) VALUES ('{id}', '{user}', 'member')"))
+        server
+            .run(format!("INSERT INTO team_members (team_id, user_id, role) VALUES ('{id}', '{user}', 'member')"))
             .await;
         let wrap = if matches!(server.app.db, Db::Sqlite { .. }) { "x'00'" } else { "'\\x00'" };
-        run(
-            server,
-            format!("INSERT INTO team_keys (team_id, epoch, user_id, wrap) VALUES ('{id}', 1, '{user}', {wrap})"),
-        )
-        .await;
+        server
+            .run(format!("INSERT INTO team_keys (team_id, epoch, user_id, wrap) VALUES ('{id}', 1, '{user}', {wrap})"))
+            .await;
     }
 
     /// Takes a member out of the roster.
     pub(crate) async fn remove(&self, server: &TestServer, person: &Person) {
         let (id, user) = (&self.id, &person.user_id);
-        run(server, format!("DELETE FROM team_members WHERE team_id = '{id}' AND user_id = '{user}'")).await;
-    }
-}
-
-async fn run(server: &TestServer, sql: String) {
-    match &server.app.db {
-        Db::Sqlite { write, .. } => drop(sqlx::query(AssertSqlSafe(sql)).execute(write.pool()).await.unwrap()),
-        Db::Postgres(pool) => drop(sqlx::query(AssertSqlSafe(sql)).execute(pool).await.unwrap()),
+        server.run(format!("DELETE FROM team_members WHERE team_id = '{id}' AND user_id = '{user}'")).await;
     }
 }
 
