@@ -173,8 +173,8 @@ pub struct Push {
 pub struct Handoff {
     /// Session id, or the beginning of one; the newest in the current directory when left out
     pub session: Option<String>,
-    /// The recipient's e-mail address
-    #[arg(long, value_name = "EMAIL", required_unless_present_any = ["to_user_id", "to_team_id"])]
+    /// The recipient's e-mail address; exactly one of this and the next two is needed
+    #[arg(long, value_name = "EMAIL")]
     pub to: Option<String>,
     /// The recipient's user id
     #[arg(long, value_name = "USER", conflicts_with = "to")]

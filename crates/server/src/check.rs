@@ -1,6 +1,8 @@
 //! `segue-server check`: whether database, storage and events agree. It reads one moment of the database, and tolerates what
 //! a running server does meanwhile: packs never change, and are collected only after a grace time.
 
+mod projects;
+
 use std::{collections::HashSet, time::SystemTime};
 
 use segue_domain::{BundleId, HandoffId, PackId};
@@ -32,7 +34,7 @@ pub struct Depth {
 /// Something that does not agree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What it is about: `pack`, `object`, `bundle`, `session`, `handoff`, `team` or `database`.
+    /// What it is about: `pack`, `object`, `bundle`, `session`, `handoff`, `team`, `project` or `database`.
     pub about: &'static str,
     /// Which.
     pub id: String,
@@ -81,6 +83,7 @@ pub async fn check(db: &Db, packs: &Packs, depth: Depth) -> anyhow::Result<Check
     check_sessions(&mut tx, &mut findings).await?;
     check_handoffs(&mut tx, &mut findings).await?;
     check_teams(&mut tx, &mut findings).await?;
+    projects::check(&mut tx, &mut findings).await?;
     drop(tx);
     let packs = packs.clone();
     let found = tokio::task::spawn_blocking(move || {

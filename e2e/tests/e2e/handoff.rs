@@ -290,6 +290,11 @@ fn mistakes_have_their_own_exit_codes() -> Result<()> {
         assert_eq!(ran.code, code, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
         assert!(code == 0 || ran.stderr.lines().count() >= 2, "what to do next: {arguments:?}: {}", ran.stderr);
     }
+    // Who was told of a handoff and types that word means to take it.
+    let told = "hnd_00000000000000000000000000";
+    let redirected = story.ben.run(&["handoff", told])?;
+    assert!(redirected.stderr.contains(&format!("segue pull-handoff {told}")), "{}", redirected.stderr);
+    assert_eq!(redirected.code, 2);
     story.server.kill()?;
     let ran = story.ann.run(&["whoami", "--json"])?;
     let problem: serde_json::Value = serde_json::from_str(ran.stderr.lines().last().context("no error")?)?;

@@ -83,6 +83,15 @@ fn the_next_new_session_of_the_project_is_tagged_and_no_other() -> Result<()> {
     assert_eq!(scene.tags(&ben.json(&["push", &next])?), (true, true));
     assert!(!waiting.exists());
     assert_eq!(scene.tags(&ben.json(&["push", &next])?), (true, true), "it stays so");
+    let shown = ben.run(&["show", &next])?;
+    for line in [
+        format!("project    {}", scene.project),
+        format!("ticket     {}", scene.ticket),
+        "persona    reviewer".to_owned(),
+    ] {
+        assert!(shown.stdout.contains(&line), "{line}: {}", shown.stdout);
+    }
+    assert_eq!(scene.tags(&ben.json(&["show", &next])?), (true, true));
     let after = scene.begin(&ben)?;
     assert_eq!(scene.tags(&ben.json(&["push", &after])?), (true, false));
     // What it is tagged with goes along when it is handed on.

@@ -3,7 +3,7 @@
 mod recipient;
 
 use segue_api::handoffs::{Handoff, Reservation, Reserve};
-use segue_domain::limits::MESSAGE_CHARS_MAX;
+use segue_domain::{HandoffId, limits::MESSAGE_CHARS_MAX};
 use segue_signed::BundleKind;
 use serde_json::json;
 
@@ -30,6 +30,7 @@ const SEALS_MAX: u32 = 3;
 
 /// Hands over.
 pub(super) fn run(options: &args::Handoff, output: &Output) -> Result<()> {
+    check_recipient(options)?;
     if options.message.chars().count() > MESSAGE_CHARS_MAX {
         return Err(CliError::usage(format!("the message is longer than {MESSAGE_CHARS_MAX} characters"))
             .hint("Shorten it, or say it in the session itself."));
@@ -73,6 +74,24 @@ pub(super) fn run(options: &args::Handoff, output: &Output) -> Result<()> {
             }
         }
     }
+}
+
+/// Somebody must be named. Who names a handoff and nobody most likely means to take it.
+fn check_recipient(options: &args::Handoff) -> Result<()> {
+    if options.to.is_some() || options.to_user_id.is_some() || options.to_team_id.is_some() {
+        return Ok(());
+    }
+    let handoff = options.session.as_deref().filter(|text| text.parse::<HandoffId>().is_ok());
+    Err(handoff.map_or_else(
+        || {
+            CliError::usage("nobody is named to hand the session to")
+                .hint("Add --to EMAIL, --to-user-id USER or --to-team-id TEAM.")
+        },
+        |id| {
+            CliError::usage(format!("{id} is a handoff, and nobody is named to hand it on to"))
+                .hint(format!("To take it: segue pull-handoff {id}. To hand it on: segue handoff {id} --to EMAIL."))
+        },
+    ))
 }
 
 fn reserve(remote: &Remote, session_id: &str, options: &args::Handoff, team: Option<&Verified>) -> Result<Reservation> {

@@ -40,6 +40,8 @@ pub(super) fn run(options: &args::Show, output: &Output) -> Result<()> {
     let chosen = resolve(&library, &environment::tools()?, options.session.as_deref())?;
     let session_id = chosen.record.as_ref().map(|record| record.session_id.clone());
     let from = chosen.record.as_ref().and_then(|record| record.claimed.as_ref()).map(|from| from.sender_email.clone());
+    let provenance = chosen.record.as_ref().and_then(|record| record.provenance.clone());
+    let about = provenance.as_ref();
     let shown = load(&library, chosen, options.messages)?;
     let header = &shown.header;
     let mut text = format!("{}  {}", session_id.as_deref().unwrap_or("not pushed"), header.tool.as_str());
@@ -58,6 +60,9 @@ pub(super) fn run(options: &args::Show, output: &Output) -> Result<()> {
         ("branch", header.git_branch.as_deref()),
         ("changed", updated.as_deref()),
         ("size", Some(size.as_str())),
+        ("project", about.map(|about| about.project_id.as_str())),
+        ("ticket", about.and_then(|about| about.ticket.as_deref())),
+        ("persona", about.and_then(|about| about.persona.as_deref())),
         ("tool's id", Some(header.native_id.as_str())),
     ];
     for (name, fact) in facts {
@@ -70,7 +75,8 @@ pub(super) fn run(options: &args::Show, output: &Output) -> Result<()> {
         text.push_str(&paragraph(message));
     }
     let value = json!({
-        "session_id": session_id, "from": from, "session": header, "summary": shown.summary, "messages": shown.messages,
+        "session_id": session_id, "from": from, "session": header, "provenance": provenance, "summary": shown.summary,
+        "messages": shown.messages,
     });
     output.answer(text, value)
 }

@@ -92,6 +92,23 @@ pub struct Team {
     pub(crate) roster: Option<Vec<u8>>,
 }
 
+/// A project.
+#[derive(Debug, FromRow)]
+pub struct Project {
+    pub(crate) id: String,
+    pub(crate) kb_number: i64,
+    pub(crate) kb_highest: i64,
+    pub(crate) admins: i64,
+}
+
+/// A handoff that names a project, or something in one.
+#[derive(Debug, FromRow)]
+pub struct Referring {
+    pub(crate) id: String,
+    pub(crate) project_id: Option<String>,
+    pub(crate) provenance: Option<String>,
+}
+
 /// An event as it stands.
 #[derive(Debug, FromRow)]
 pub struct Event {
@@ -162,6 +179,34 @@ pub async fn team_members(tx: &mut Tx<'_>, id: &str, epoch: i64) -> Result<Vec<(
     let sql = "SELECT m.user_id, m.role, EXISTS (SELECT 1 FROM team_keys k WHERE k.team_id = m.team_id \
                AND k.user_id = m.user_id AND k.epoch = $2) FROM team_members m WHERE m.team_id = $1";
     on!(tx, |c| sqlx::query_as(sql).bind(id).bind(epoch).fetch_all(c).await)
+}
+
+/// Every project.
+pub async fn projects(tx: &mut Tx<'_>) -> Result<Vec<Project>, sqlx::Error> {
+    let sql = "SELECT p.id, p.kb_number, COALESCE((SELECT MAX(CAST(r.ref_id AS BIGINT)) FROM records r \
+               WHERE r.project_id = p.id AND r.kind = 'kb_entry'), 0) AS kb_highest, (SELECT COUNT(*) \
+               FROM project_members m WHERE m.project_id = p.id AND m.role = 'admin') AS admins FROM projects p ORDER BY p.id";
+    on!(tx, |c| sqlx::query_as(sql).fetch_all(c).await)
+}
+
+/// Records of projects that are not there, by project and name.
+pub async fn strayed_records(tx: &mut Tx<'_>) -> Result<Vec<(String, String)>, sqlx::Error> {
+    let sql = "SELECT r.project_id, r.kind || ':' || r.ref_id FROM records r \
+               LEFT JOIN projects p ON p.id = r.project_id WHERE p.id IS NULL ORDER BY r.project_id, r.kind, r.ref_id";
+    on!(tx, |c| sqlx::query_as(sql).fetch_all(c).await)
+}
+
+/// Sessions in projects that are not there or that their owners are not in, by owner and id.
+pub async fn strayed_sessions(tx: &mut Tx<'_>) -> Result<Vec<(String, String)>, sqlx::Error> {
+    let sql = "SELECT s.owner, s.id FROM sessions s LEFT JOIN project_members m ON m.project_id = s.project_id \
+               AND m.user_id = s.owner WHERE s.project_id IS NOT NULL AND m.user_id IS NULL ORDER BY s.owner, s.id";
+    on!(tx, |c| sqlx::query_as(sql).fetch_all(c).await)
+}
+
+/// Handoffs that refer to something.
+pub async fn referring_handoffs(tx: &mut Tx<'_>) -> Result<Vec<Referring>, sqlx::Error> {
+    let sql = "SELECT id, project_id, provenance FROM handoffs WHERE project_id IS NOT NULL OR provenance IS NOT NULL ORDER BY id";
+    on!(tx, |c| sqlx::query_as(sql).fetch_all(c).await)
 }
 
 /// A handoff's events, in their order.

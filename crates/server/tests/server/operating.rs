@@ -2,12 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use segue_api::{handoffs::Claimed, sessions::Session};
+use segue_api::{handoffs::Claimed, projects::Project, sessions::Session};
 use segue_server::{
     app::SystemClock,
     backup::{backup, restore},
     check::{Depth, Finding, check},
 };
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::harness::{
@@ -102,6 +103,41 @@ on_both! {
             assert!(new.iter().any(|new| new.about == about && new.what.contains(what)), "{damage}: {new:?}");
         }
         assert_eq!(world.packs.len(), 2);
+    }
+
+    async fn what_names_a_project_that_is_not_its_own_is_found(server: TestServer) {
+        let (ann, _) = server.ann_and_ben().await;
+        let (_, session) = ann.push_new(&TestPack::new(2_000)).await;
+        let project: Project = ann.post("/api/v1/projects", &json!({"name": "SDK"})).await.ok();
+        let at = format!("/api/v1/projects/{}", project.project_id);
+        assert_eq!(ann.post(&format!("{at}/records/kb_entry"), &json!({"title": "Learned"})).await.status, 201);
+        let into = json!({"project_id": project.project_id});
+        assert_eq!(ann.put(&format!("/api/v1/sessions/{}/project", session.session_id), &into).await.status, 204);
+        assert_eq!(soon(&server).await, []);
+        for (damage, about, what, repair) in [
+            ("UPDATE sessions SET project_id = 'prj_x'", "session", "not its owner's", "UPDATE sessions SET project_id = NULL"),
+            ("UPDATE projects SET kb_number = 0", "project", "number twice", "UPDATE projects SET kb_number = 1"),
+            ("UPDATE project_members SET role = 'member'", "project", "admin", "UPDATE project_members SET role = 'admin'"),
+        ] {
+            server.damage(damage).await;
+            let found = soon(&server).await;
+            assert!(found.iter().any(|one| one.about == about && one.what.contains(what)), "{damage}: {found:?}");
+            server.damage(repair).await;
+            assert_eq!(soon(&server).await, [], "{repair}");
+        }
+    }
+
+    async fn a_handoff_whose_references_cannot_be_read_is_found_and_one_of_a_deleted_project_is_fine(server: TestServer) {
+        let (ann, ben) = server.ann_and_ben().await;
+        let (snapshot, session) = ann.push_new(&TestPack::new(2_000)).await;
+        let project: Project = ann.post("/api/v1/projects", &json!({"name": "SDK"})).await.ok();
+        let into = json!({"project_id": project.project_id});
+        assert_eq!(ann.put(&format!("/api/v1/sessions/{}/project", session.session_id), &into).await.status, 204);
+        ann.hand(&snapshot, &ben).await;
+        assert_eq!(ann.delete(&format!("/api/v1/projects/{}", project.project_id)).await.status, 204);
+        assert_eq!(soon(&server).await, []);
+        server.damage("UPDATE handoffs SET provenance = '['").await;
+        assert!(soon(&server).await.iter().any(|one| one.about == "handoff" && one.what.contains("refers to")));
     }
 
     async fn stored_bytes_that_are_missing_changed_or_too_many_are_found(server: TestServer) {

@@ -13,6 +13,7 @@ use crate::harness::{
     Person, TestServer,
     person::Answer,
     seal::{Draft, TestPack},
+    team::Team,
 };
 
 /// Ann's project with a record of each kind, and a session of hers in it.
@@ -219,6 +220,23 @@ on_both! {
         let homeless = json!({"ticket": scene.ticket});
         let answer = scene.ann.put(&format!("/api/v1/sessions/{session}/project"), &homeless).await;
         assert_eq!(answer.refused(), (422, "invalid".to_owned()));
+    }
+
+    async fn of_a_team_whoever_claims_is_given_what_they_may_see(server: TestServer) {
+        let scene = Scene::set(&server).await;
+        let cy = scene.ann.bring("cy@example.com").await;
+        scene.let_in(&scene.ben).await;
+        let team = Team::of(&server, &scene.ann, &[scene.ben.clone(), cy.clone()]).await;
+        for (claimer, member) in [(&scene.ben, true), (&cy, false)] {
+            let mut draft = scene.ann.seal_for_team(&scene.snapshot, &team).await;
+            scene.refer(&mut draft.envelope.header);
+            let handoff: Handoff = scene.ann.post("/api/v1/handoffs", &draft.body(&draft.sign(&scene.ann))).await.ok();
+            let claimed: Claimed = claimer.claim(&handoff.handoff_id, draft.claim).await.ok();
+            // Ticket, persona and three attachments.
+            assert_eq!((claimed.dropped.len(), claimed.active_ticket.is_some()), if member { (0, true) } else { (5, false) });
+            let session: Session = claimer.get(&format!("/api/v1/sessions/{}", claimed.session_id)).await.ok();
+            assert_eq!(session.ticket.as_ref(), Some(&scene.ticket).filter(|_| member));
+        }
     }
 
     // As when a newer server, which knows more kinds, was taken back.
