@@ -1,7 +1,7 @@
 //! HTTP: every handler reads its request, asks the store or a transition, and maps the answer.
 //!
 //! To add a route: 1. its types in `segue-api`; 2. a handler in the module of that name, with its `#[utoipa::path]`; 3. a
-//! line in [`routes`]; 4. `cargo xtask openapi`. The existence test meets it by itself.
+//! line in [`routes`]; 4. `cargo xtask openapi`. The matrix test meets it by itself.
 
 mod account;
 mod ask;
@@ -90,7 +90,7 @@ fn routes(times: Times) -> OpenApiRouter<Arc<App>> {
 
 /// The OpenAPI document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    document::with_idempotency_keys(routes(Times::default()).into_openapi())
+    document::finished(routes(Times::default()).into_openapi())
 }
 
 /// The service: routes, and around them what every request goes through.

@@ -1,7 +1,9 @@
 //! End-to-end tests, in one binary so that they link once. To add some: a module beside this file, named here.
 
+mod acceptance;
 mod as_new;
 mod claim_link;
+mod contract;
 mod demo;
 #[cfg(target_os = "linux")]
 mod faults;

@@ -1,5 +1,5 @@
-//! Python with the `cryptography` package, a second, independent implementation that verifies what ours seals, and with `aiosmtpd`,
-//! an SMTP server that takes what ours mails.
+//! Python with the `cryptography` package, a second, independent implementation that verifies what ours seals, with `aiosmtpd`,
+//! an SMTP server that takes what ours mails, and with `schemathesis`, which asks the server whatever its contract allows.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,7 +18,8 @@ pub(crate) fn install(checkout: &Checkout) -> Result<PathBuf> {
     let wanted = fs::read_to_string(&pins).with_context(|| format!("cannot read {}", pins.display()))?;
     let stamp = folder.join("requirements.txt");
     let current = fs::read_to_string(&stamp).is_ok_and(|had| had == wanted);
-    if !current || !process::succeeds(Command::new(&python).args(["-c", "import aiosmtpd, cryptography"])) {
+    if !current || !process::succeeds(Command::new(&python).args(["-c", "import aiosmtpd, cryptography, schemathesis"]))
+    {
         if !process::succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])) {
             debian::install("Python with venv", &["python3", "python3-venv"])?;
         }

@@ -1,6 +1,8 @@
 //! The OpenAPI document around the routes: what holds for all of them.
 
-use segue_api::{Code, IDEMPOTENCY_KEY, Problem};
+mod statuses;
+
+use segue_api::{Code, IDEMPOTENCY_KEY, Problem, handoffs::HandoffBox};
 use segue_domain::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use utoipa::{
     Modify, OpenApi,
@@ -15,7 +17,7 @@ use utoipa::{
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Segue", description = "Hands live AI conversations over. Times are unix milliseconds, bytes base64url."),
-    components(schemas(Problem, Code)),
+    components(schemas(Problem, Code, HandoffBox)),
     modifiers(&BearerToken)
 )]
 pub(super) struct Document;
@@ -30,8 +32,15 @@ impl Modify for BearerToken {
     }
 }
 
+/// The document with what is said of each route because of what it is.
+pub(super) fn finished(mut document: openapi::OpenApi) -> openapi::OpenApi {
+    add_idempotency_keys(&mut document);
+    statuses::name(&mut document);
+    document
+}
+
 /// Every POST by somebody who is signed in may be repeated (SPEC T18).
-pub(super) fn with_idempotency_keys(mut document: openapi::OpenApi) -> openapi::OpenApi {
+fn add_idempotency_keys(document: &mut openapi::OpenApi) {
     let schema = ObjectBuilder::new().schema_type(Type::String).max_length(Some(IDEMPOTENCY_KEY_BYTES_MAX));
     let parameter = ParameterBuilder::new()
         .name(IDEMPOTENCY_KEY)
@@ -44,5 +53,4 @@ pub(super) fn with_idempotency_keys(mut document: openapi::OpenApi) -> openapi::
     for post in posts.filter(|post| post.security.is_none()) {
         post.parameters.get_or_insert_default().push(parameter.clone().into());
     }
-    document
 }

@@ -11,7 +11,7 @@ use crate::{app::App, failure::Failure};
 const PROTOCOL: u32 = 1;
 
 /// Whether the process answers.
-#[utoipa::path(get, path = "/livez", security(()), responses((status = 200, body = String, content_type = "text/plain")))]
+#[utoipa::path(get, path = "/livez", security(()), responses((status = 200, body = String, content_type = "text/plain"), Failure))]
 pub(super) async fn livez() -> &'static str {
     "ok"
 }
