@@ -36,7 +36,9 @@ pub(crate) async fn list(app: &App, party: UserId, which: HandoffBox, page: &Pag
 
 /// One handoff.
 pub(crate) async fn see(app: &App, by: Actor, id: HandoffId) -> Result<Handoff, Failure> {
-    answers::handoff(&look(app, by, id).await?, by.user, app.clock.now())
+    // Of one moment, before it is read: time that passes meanwhile does not end what somebody may still claim.
+    let now = app.clock.now();
+    answers::handoff(&look(app, by, id).await?, by.user, now)
 }
 
 /// What a party needs to begin to open it. The wrap goes only to those who may still come to read it: to everybody while

@@ -62,7 +62,8 @@ pub(crate) struct Mail<'a> {
 
 /// Adds a mail to the outbox. Its id comes from its event and reader, so a mail that is sent twice has one Message-ID.
 ///
-/// An address that was never verified gets none: it may be a stranger's.
+/// An address that was never verified gets none: it may be a stranger's. Nor does who is no party: on PostgreSQL somebody may
+/// leave a team after its members were listed.
 pub(crate) async fn enqueue(tx: &mut Tx<'_>, mail: &Mail<'_>, now: Timestamp) -> Result<(), Failure> {
     let (Some(to), Some(by)) = (users::find(tx, mail.to).await?, users::find(tx, mail.by).await?) else {
         return Err(anyhow::anyhow!("a party of a handoff is gone").into());
@@ -70,7 +71,7 @@ pub(crate) async fn enqueue(tx: &mut Tx<'_>, mail: &Mail<'_>, now: Timestamp) ->
     if !to.email_verified {
         return Ok(());
     }
-    let about = about(tx, mail.to, mail.handoff, mail.said).await?;
+    let Some(about) = about(tx, mail.to, mail.handoff, mail.said).await? else { return Ok(()) };
     let id = format!("{}.{}.{}", mail.handoff, mail.event, mail.to);
     let order = Order { to: who(to), by: Some(who(by)), about: Some(about), invite_id: None };
     insert(tx, &id, mail.kind, &order, now).await
@@ -101,6 +102,7 @@ pub(crate) async fn invite_for_handoff(
     }
     let sender = users::find(tx, by).await?.ok_or_else(|| anyhow::anyhow!("the sender of a handoff is gone"))?;
     let about = about(tx, by, handoff_id, "").await?;
+    let about = about.ok_or_else(|| anyhow::anyhow!("somebody invites to a handoff that is not theirs"))?;
     let order = Order { to: address(email), by: Some(who(sender)), about: Some(about), invite_id: None };
     insert(tx, &format!("{handoff_id}.{event}.{}", digest(&email.key)), "handoff_invite", &order, now).await?;
     Ok(true)
@@ -151,16 +153,16 @@ async fn may_invite(tx: &mut Tx<'_>, by: UserId, email: &Email, now: Timestamp) 
         && INVITE_MAILS.take(tx, &format!("invites {by}"), now).await?)
 }
 
-async fn about(tx: &mut Tx<'_>, party: UserId, handoff: HandoffId, said: &str) -> Result<About, Failure> {
-    let view = handoff_views::find(tx, party, handoff).await?;
-    let view = view.ok_or_else(|| anyhow::anyhow!("a mail is about a handoff that its reader is no party of"))?;
-    Ok(About {
+/// What a mail says of a handoff; none for who is no party of it.
+async fn about(tx: &mut Tx<'_>, party: UserId, handoff: HandoffId, said: &str) -> Result<Option<About>, Failure> {
+    let Some(view) = handoff_views::find(tx, party, handoff).await? else { return Ok(None) };
+    Ok(Some(About {
         handoff_id: handoff.to_string(),
         card: serde_json::from_str::<Card>(&view.card).map_err(anyhow::Error::from)?,
         message: view.message,
         said: said.to_owned(),
         expires_at: view.expires_at.as_millis(),
-    })
+    }))
 }
 
 async fn insert(tx: &mut Tx<'_>, id: &str, kind: &str, order: &Order, now: Timestamp) -> Result<(), Failure> {

@@ -128,9 +128,21 @@ macro_rules! locked {
     };
 }
 
+/// A `SELECT` whose rows of one table nobody changes or deletes until the transaction ends; others may read them so as well.
+macro_rules! shared {
+    ($tx:expr, $table:literal, $sql:expr) => {
+        match $tx {
+            $crate::store::Tx::Sqlite(_) | $crate::store::Tx::SqliteWrites(_) => $sql,
+            $crate::store::Tx::Postgres(_) | $crate::store::Tx::PostgresReads(_) => {
+                concat!($sql, " FOR SHARE OF ", $table)
+            }
+        }
+    };
+}
+
 use group::Member;
 pub use group::Writer;
-use {locked, on};
+use {locked, on, shared};
 
 impl Db {
     /// Opens the SQLite database of a file, which must exist, and brings its schema up to date.

@@ -92,10 +92,11 @@ impl<'a> Deed<'a> {
         once: &'a Once,
         right: impl Fn(&Loaded) -> bool,
     ) -> Result<Self, Failure> {
-        let now = app.clock.now();
         let mut tx = app.db.begin().await?;
         let loaded = handoffs::load(&mut tx, by.user, id).await?;
         let loaded = loaded.filter(right).ok_or_else(Failure::not_found)?;
+        // Behind the lock: who waited for it comes after whom they waited for, in time too.
+        let now = app.clock.now();
         Ok(Self { tx, loaded, now, by, once, metrics: Arc::clone(&app.metrics), done: None })
     }
 
@@ -155,12 +156,11 @@ pub async fn look(app: &App, by: Actor, id: HandoffId) -> Result<(), Failure> {
 
 /// Records expiries that nobody asked about; at most `limit`, and says how many there were.
 pub async fn expire_due(app: &App, limit: i64) -> Result<usize, Failure> {
-    let now = app.clock.now();
-    let due = handoffs::due(&mut app.db.read().await?, now, limit).await?;
+    let due = handoffs::due(&mut app.db.read().await?, app.clock.now(), limit).await?;
     for id in &due {
         let mut tx = app.db.begin().await?;
         let Some(loaded) = handoffs::load_for_sweep(&mut tx, *id).await? else { continue };
-        let outcome = transition(&mut tx, &loaded, &Event::Tick, Said::Nothing, None, now).await?;
+        let outcome = transition(&mut tx, &loaded, &Event::Tick, Said::Nothing, None, app.clock.now()).await?;
         tx.commit().await?;
         count_expiry(&app.metrics, &outcome);
     }

@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use super::{
     Tx,
     columns::{self, Text},
-    on,
+    on, shared,
 };
 use crate::person::Email;
 
@@ -96,11 +96,18 @@ macro_rules! given {
 
 pub(super) use {given, is_party, is_recipient};
 
-/// Whether a person is in a team's current roster and has its key of an epoch.
+/// Whether a person is in a team's current roster and has its key of an epoch. If so they stay in it until the transaction
+/// ends: who takes them out waits, so that nothing of theirs comes to pass after they were told to be out.
 pub async fn has_key(tx: &mut Tx<'_>, team: TeamId, epoch: i64, user: UserId) -> Result<bool, sqlx::Error> {
-    let sql = "SELECT EXISTS(SELECT 1 FROM team_members m JOIN team_keys k ON k.team_id = m.team_id \
-               AND k.user_id = m.user_id WHERE m.team_id = $1 AND m.user_id = $2 AND k.epoch = $3)";
-    on!(tx, |c| sqlx::query_scalar(sql).bind(Text(team)).bind(Text(user)).bind(epoch).fetch_one(c).await)
+    let sql = shared!(
+        tx,
+        "m",
+        "SELECT m.user_id FROM team_members m JOIN team_keys k ON k.team_id = m.team_id AND k.user_id = m.user_id \
+         WHERE m.team_id = $1 AND m.user_id = $2 AND k.epoch = $3"
+    );
+    let found: Option<Text<UserId>> =
+        on!(tx, |c| sqlx::query_scalar(sql).bind(Text(team)).bind(Text(user)).bind(epoch).fetch_optional(c).await)?;
+    Ok(found.is_some())
 }
 
 /// A team's epoch and the fingerprint of its key, if `member` is in its current roster.

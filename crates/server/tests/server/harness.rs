@@ -214,6 +214,14 @@ impl TestServer {
         self.restart_with(settings).await
     }
 
+    /// Another server over the same PostgreSQL database, the same packs and the same clock.
+    pub(crate) async fn beside(&self) -> Self {
+        let Database::Postgres(url) = &self.database else { panic!("SQLite is for one server") };
+        let folder = TempDir::new().unwrap();
+        std::os::unix::fs::symlink(self.folder.path().join("packs"), folder.path().join("packs")).unwrap();
+        Self::open(Database::Postgres(url.clone()), self.settings.clone(), folder, Arc::clone(&self.clock), None).await
+    }
+
     async fn open(
         database: Database,
         settings: Settings,
@@ -246,6 +254,20 @@ impl TestServer {
         let listeners = Listeners { clients: listener, metrics: Some(watched) };
         let task = tokio::spawn(serve(Arc::clone(&app), listeners, listen::Transport::Plain, shutdown.clone()));
         Self { url, metrics, app, clock, disk, folder, shutdown, database, settings, smtp, task }
+    }
+
+    /// Waits for no disk from now on: for thousands of requests whose power is not cut. On PostgreSQL [`Database::hasty`] does it.
+    pub(crate) async fn hurry(&self) {
+        if let Db::Sqlite { write, .. } = &self.app.db {
+            sqlx::query("PRAGMA synchronous = OFF").execute(write.pool()).await.unwrap();
+        }
+    }
+
+    /// Stops, and closes the database.
+    pub(crate) async fn end(self) {
+        self.shutdown.cancel();
+        self.task.await.unwrap().unwrap();
+        self.app.db.close().await;
     }
 
     /// Waits until the server has stopped.

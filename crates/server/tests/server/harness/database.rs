@@ -35,6 +35,17 @@ impl Database {
         };
         Some(Self::Postgres(copy(&url).await))
     }
+
+    /// The same, but PostgreSQL waits for no disk.
+    pub(crate) fn hasty(self) -> Self {
+        match self {
+            Self::Sqlite => Self::Sqlite,
+            Self::Postgres(url) => {
+                let mark = if url.contains('?') { '&' } else { '?' };
+                Self::Postgres(format!("{url}{mark}options=-c%20synchronous_commit%3Doff"))
+            }
+        }
+    }
 }
 
 /// The template is named after the schema, so that runs beside each other share it and a changed schema has its own.

@@ -14,12 +14,13 @@ use super::{
 pub(crate) struct Team {
     pub(crate) id: String,
     key_fp: [u8; 32],
+    epoch: u32,
 }
 
 impl Team {
     /// A team of `sender` and `members`, all of whom have its key.
     pub(crate) async fn of(server: &TestServer, sender: &Person, members: &[Person]) -> Self {
-        let team = Self { id: TeamId::from_bytes(draw()).to_string(), key_fp: draw() };
+        let team = Self { id: TeamId::from_bytes(draw()).to_string(), key_fp: draw(), epoch: 1 };
         let key = data_encoding::HEXLOWER.encode(&team.key_fp);
         let key = if matches!(server.app.db, Db::Sqlite { .. }) { format!("x'{key}'") } else { format!("'\\x{key}'") };
         let (id, now) = (&team.id, 0);
@@ -30,10 +31,10 @@ impl Team {
         team
     }
 
-    /// The team of a roster of the first epoch that was published.
+    /// The team of a roster that was published.
     pub(crate) fn published(roster: &Roster) -> Self {
         let key_fp = key_fingerprint(&roster.team_key);
-        Self { id: TeamId::from_bytes(roster.team_id).to_string(), key_fp }
+        Self { id: TeamId::from_bytes(roster.team_id).to_string(), key_fp, epoch: roster.epoch }
     }
 
     /// Adds a member who has the team's key.
@@ -64,14 +65,31 @@ impl Person {
 
     /// What would hand it over, reserved and not sent.
     pub(crate) async fn seal_for_team(&self, snapshot: &SignedEnvelope, team: &Team) -> Draft {
+        self.seal_for_team_until(snapshot, team, None).await
+    }
+
+    /// The same, for so many hours.
+    pub(crate) async fn seal_for_team_until(
+        &self,
+        snapshot: &SignedEnvelope,
+        team: &Team,
+        expires_in_hours: Option<u32>,
+    ) -> Draft {
         let (session_id, to_team_id) = (snapshot.envelope.header.session_id.clone(), Some(team.id.clone()));
-        let body = Reserve { session_id, to_team_id, ..Reserve::default() };
+        let body = Reserve { session_id, to_team_id, expires_in_hours, ..Reserve::default() };
         let reservation: Reservation = self.post("/api/v1/handoffs/reserve", &body).await.ok();
         assert_eq!(reservation.recipient, ReservedFor::Team { team_id: team.id.clone() });
         let mut draft = Draft::handoff(self, snapshot, &reservation.handoff_id, reservation.not_after, &[]);
-        let (kind, id, key_fp, epoch) = (WrapKind::Team, team.id.clone(), team.key_fp, 1);
-        draft.wraps = vec![Wrap { kind, id: id.clone(), key_fp, epoch, enc: Some(draw()), ct: draw() }];
-        draft.envelope.header.recipients = vec![Recipient { kind, id, key_fp, epoch }];
+        draft.lock_for_team(team);
         draft
+    }
+}
+
+impl Draft {
+    /// Makes the team its only recipient.
+    pub(crate) fn lock_for_team(&mut self, team: &Team) {
+        let (kind, id, key_fp, epoch) = (WrapKind::Team, team.id.clone(), team.key_fp, team.epoch);
+        self.wraps = vec![Wrap { kind, id: id.clone(), key_fp, epoch, enc: Some(draw()), ct: draw() }];
+        self.envelope.header.recipients = vec![Recipient { kind, id, key_fp, epoch }];
     }
 }
