@@ -10,6 +10,7 @@ pub mod bundles;
 pub mod bytes;
 pub mod handoffs;
 pub mod invites;
+pub mod news;
 pub mod people;
 pub mod problem;
 pub mod projects;

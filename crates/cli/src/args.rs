@@ -219,6 +219,12 @@ pub enum Handoffs {
     Get(OneHandoff),
     /// What was done in the session, in its sender's words; also before you claim it
     Summary(OneHandoff),
+    /// Wait for what happens to your handoffs, one line each; a connection that breaks is taken up again, and nothing is missed
+    Watch {
+        /// Begin after this number, the first of a line: what came since is told first. From now on when left out
+        #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(0..))]
+        after: Option<i64>,
+    },
     /// Take back a handoff that you gave and nobody claimed
     Revoke {
         /// The handoff's id

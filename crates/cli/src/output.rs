@@ -67,6 +67,11 @@ impl Output {
         !self.options.json && !self.options.quiet && io::stderr().is_terminal()
     }
 
+    /// Whether answers are JSON.
+    pub fn is_json(&self) -> bool {
+        self.options.json
+    }
+
     /// Whether to answer every question with yes.
     pub fn says_yes(&self) -> bool {
         self.options.yes

@@ -3,6 +3,7 @@
 //! Every changing request carries an Idempotency-Key, so a request whose answer was lost is simply sent again: at most
 //! `ATTEMPTS_MAX` times, and only when the way to the server failed.
 
+mod live;
 mod packs;
 mod projects;
 mod routes;
@@ -19,7 +20,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::runtime::Runtime;
 use url::Url;
 
-pub use self::packs::same_bytes;
+pub use self::{
+    live::{Heard, Live},
+    packs::same_bytes,
+};
 use crate::{
     account::Account,
     environment::random,

@@ -98,7 +98,7 @@ pub enum Effect {
     Audit(Audit),
     /// A mail to the other party (SPEC T12).
     Mail(Audit),
-    /// Live news for both parties.
+    /// Live news of the event before it, for all parties.
     Announce,
     /// The claimer's new session over the same bundle.
     OpenSession,
@@ -204,7 +204,7 @@ impl Handoff {
     fn expire(&self, event: &Event, now: Timestamp) -> (Self, Vec<Effect>) {
         let mut effects = vec![Effect::Audit(Audit::Expired), Effect::Announce, Effect::ReleaseBundle];
         if *event == Event::Comment {
-            effects.extend([Effect::Audit(Audit::Commented), Effect::Mail(Audit::Commented)]);
+            effects.extend([Effect::Audit(Audit::Commented), Effect::Mail(Audit::Commented), Effect::Announce]);
         }
         (self.with(State::Expired { at: now }), effects)
     }

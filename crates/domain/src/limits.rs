@@ -96,8 +96,23 @@ pub const ANONYMOUS_REQUESTS_PART: u32 = 5;
 pub const REQUEST_SECONDS_MAX: u64 = 30;
 /// Time without a byte of a body that is announced, in seconds: a train's tunnel fits, a client that is gone does not stay.
 pub const BODY_IDLE_SECONDS_MAX: u64 = 30;
-/// Connections in all: above what the people of one server open, and each costs a descriptor and some tens of KiB.
-pub const CONNECTIONS_MAX: usize = 1024;
+/// Connections in all: the live ones of [`LIVE_STREAMS_MAX`], and as many again for requests. Each costs a descriptor and some
+/// tens of KiB.
+pub const CONNECTIONS_MAX: usize = 2 * LIVE_STREAMS_MAX;
+/// Live streams of one process: an organisation with all its people and machines on one server.
+pub const LIVE_STREAMS_MAX: usize = 2048;
+/// Live streams of one account: its devices and a few agents, and one account cannot take all.
+pub const ACCOUNT_STREAMS_MAX: usize = 16;
+/// Time between two comments on a live stream, in seconds: below what proxies and routers keep a silent connection for.
+pub const HEARTBEAT_SECONDS: u64 = 20;
+/// Time in which a live stream takes nothing, in seconds, before its connection is cut: three heartbeats. Its client resumes.
+pub const STALLED_SECONDS_MAX: u64 = 3 * HEARTBEAT_SECONDS;
+/// Time between two looks for news and for tokens that ended, in milliseconds: a revoked token hears nothing a second later.
+pub const NEWS_POLL_MS: u64 = 800;
+/// News of one read: one page.
+pub const NEWS_READ_MAX: i64 = 100;
+/// How long news are kept for who was away, in hours: a week's holiday; whoever was away longer reads their lists again.
+pub const NEWS_HOURS: u32 = 7 * 24;
 /// Time for which packs and mails are not counted again for who watches the server, in seconds: it reads whole tables, and a
 /// usual interval is 15.
 pub const STOCK_SECONDS: u64 = 10;

@@ -15,6 +15,7 @@ use axum::{
 use futures::future::BoxFuture;
 use http_body_util::BodyExt as _;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use crate::{listen::Peer, places::Places, proxies::Proxies};
@@ -31,18 +32,23 @@ pub(crate) struct Clients {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Crowded;
 
+/// Cuts the connection that a request came by: for an answer that its client does not take.
+#[derive(Debug, Clone)]
+pub(crate) struct HangUp(pub(crate) CancellationToken);
+
 /// The router as one connection sees it.
 #[derive(Clone)]
 pub(crate) struct Answering {
     router: Router,
     clients: Clients,
     open: watch::Sender<usize>,
+    hang_up: HangUp,
 }
 
 impl Answering {
-    /// Counts in `open` the requests whose answer has not been sent whole.
-    pub(crate) fn new(router: Router, clients: Clients, open: watch::Sender<usize>) -> Self {
-        Self { router, clients, open }
+    /// Counts in `open` the requests whose answer has not been sent whole; any of them may `hang_up`.
+    pub(crate) fn new(router: Router, clients: Clients, open: watch::Sender<usize>, hang_up: HangUp) -> Self {
+        Self { router, clients, open, hang_up }
     }
 }
 
@@ -89,6 +95,7 @@ where
             }
         }
         request.extensions_mut().insert(ConnectInfo(client));
+        request.extensions_mut().insert(self.hang_up.clone());
         let answer = self.router.call(request);
         Box::pin(async move {
             // The request is open until its body is dropped; this adapter keeps the body's length as it is.

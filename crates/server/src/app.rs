@@ -6,8 +6,16 @@ use anyhow::Context as _;
 use segue_domain::{Clock, Plan, Timestamp, limits};
 
 use crate::{
-    config::SignUp, connections::Bounds, mail::Post, metrics::Metrics, packs::Packs, principal::Principal,
-    proxies::Proxies, rates::Rates, store::Db,
+    config::SignUp,
+    connections::Bounds,
+    mail::Post,
+    metrics::Metrics,
+    news::{self, News},
+    packs::Packs,
+    principal::Principal,
+    proxies::Proxies,
+    rates::Rates,
+    store::Db,
 };
 
 /// Fills a buffer with random bytes.
@@ -31,6 +39,8 @@ pub struct App {
     pub rates: Rates,
     /// What was counted for who watches the server.
     pub metrics: Arc<Metrics>,
+    /// Who listens.
+    pub news: News,
 }
 
 /// What an operator may choose.
@@ -56,6 +66,8 @@ pub struct Settings {
     pub body_idle: Duration,
     /// What connections may cost.
     pub connections: Bounds,
+    /// How live connections are kept.
+    pub news: news::Bounds,
 }
 
 impl Default for Settings {
@@ -71,6 +83,7 @@ impl Default for Settings {
             request: Duration::from_secs(limits::REQUEST_SECONDS_MAX),
             body_idle: Duration::from_secs(limits::BODY_IDLE_SECONDS_MAX),
             connections: Bounds::default(),
+            news: news::Bounds::default(),
         }
     }
 }

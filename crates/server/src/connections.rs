@@ -22,7 +22,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    answering::{Answering, Clients},
+    answering::{Answering, Clients, HangUp},
     listen::{self, Transport},
     metrics::Open,
     places::{Place, Places},
@@ -126,12 +126,15 @@ impl Attendant {
         let Bounds { head, idle, .. } = self.bounds;
         let requests = watch::Sender::new(0);
         let mut open = requests.subscribe();
-        let service = TowerToHyperService::new(Answering::new(self.router.clone(), clients, requests));
+        let hang_up = HangUp(CancellationToken::new());
+        let service = Answering::new(self.router.clone(), clients, requests, hang_up.clone());
+        let service = TowerToHyperService::new(service);
         let builder = protocol();
         let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
         tokio::select! {
             ended = connection.as_mut() => return note(ended),
             spoke = quiet(&mut open, head, idle) => if !spoke { return },
+            () = hang_up.0.cancelled() => return,
             () = self.shutdown.cancelled() => {}
         }
         // Over HTTP/2 this says which requests are still answered, so a client can send any other again elsewhere.
@@ -139,6 +142,7 @@ impl Attendant {
         tokio::select! {
             ended = connection.as_mut() => note(ended),
             _ = quiet(&mut open, head, head) => {}
+            () = hang_up.0.cancelled() => {}
         }
     }
 }

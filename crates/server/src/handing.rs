@@ -5,7 +5,7 @@ use segue_api::{
     Code,
     handoffs::{Handoff, Reservation as Reserved, Reserve, ReservedFor},
 };
-use segue_domain::{HandoffId, ProjectId, SessionId, TeamId, UserId, limits, plan::Entitlement};
+use segue_domain::{HandoffId, ProjectId, SessionId, State, TeamId, UserId, limits, plan::Entitlement};
 use segue_signed::{SignedKeyCard, WrapKind};
 use serde_json::json;
 
@@ -15,6 +15,7 @@ use crate::{
     app::App,
     failure::Failure,
     mail,
+    news::{Parties, announce},
     off_runtime::off_runtime,
     once::Once,
     parcel::Sent,
@@ -25,6 +26,7 @@ use crate::{
     snapshot,
     store::{
         Tx, events, handoff_views, handoffs, key_cards,
+        news::NewNews,
         packs::Pack,
         recipients::{self, To},
         reservations::{self, Reservation},
@@ -166,13 +168,16 @@ async fn store(
     let project = provenance::check(&mut tx, principal.user, admitted.session, &refers).await?;
     snapshot::keep(app, &mut tx, principal, admitted, None).await?;
     check_room(app, &mut tx, principal, 0).await?;
-    insert(app, &mut tx, admitted, &reservation, project, &refers).await?;
+    let created = insert(app, &mut tx, admitted, &reservation, project, &refers).await?;
     let row =
         handoff_views::find(&mut tx, principal.user, reservation.handoff).await?.ok_or_else(Failure::not_found)?;
     let answer = answers::handoff(&row, principal.user, now)?;
     once.keep(&mut tx, &answer).await?;
+    let parties = Parties { sender: reservation.sender, to: &reservation.to, state: &State::Pending };
+    let announced = announce(&mut tx, &parties, &[created], now).await?;
     tx.commit().await?;
     app.metrics.transition("create", "done");
+    app.news.tell(announced);
     Ok(answer)
 }
 
@@ -239,7 +244,7 @@ async fn insert(
     reservation: &Reservation,
     project: Option<ProjectId>,
     refers: &Provenance,
-) -> Result<(), Failure> {
+) -> Result<NewNews<'static>, Failure> {
     let (header, now) = (admitted.header(), app.clock.now());
     let card = serde_json::to_string(&public_card(&header.card)).map_err(anyhow::Error::from)?;
     let refers = (*refers != Provenance::default()).then(|| json!(refers).to_string());
@@ -268,5 +273,5 @@ async fn insert(
         // When it is not sent, because they had one today, the handoff waits for them all the same.
         mail::invite_for_handoff(tx, new.id, seq, &email.written, reservation.sender, now).await?;
     }
-    Ok(())
+    Ok(NewNews { handoff: new.id, kind: "created", event: seq })
 }

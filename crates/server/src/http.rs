@@ -13,6 +13,7 @@ mod guard;
 mod handoffs;
 mod invites;
 mod metrics;
+mod news;
 mod packs;
 mod pages;
 mod people;
@@ -71,6 +72,7 @@ fn routes(times: Times) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(teams::rosters, teams::publish))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(news::listen))
         .routes(routes!(handoffs::reserve))
         .routes(routes!(handoffs::list, handoffs::create))
         .routes(routes!(handoffs::get))

@@ -9,7 +9,7 @@
 //! * `http` reads requests and maps answers; it never names the database.
 //! * The middle decides: one function for each thing a person can do, each of them one transaction.
 //! * [`transition`] is the only place that changes a handoff's state; [`sweep`] is what time does; [`mail`] sends what
-//!   they decided to tell people.
+//!   they decided to tell people; [`news`] is what live connections hear of it.
 //! * [`store`] has all SQL, written once for SQLite and PostgreSQL; [`packs`] has all sealed bytes.
 
 mod accounts;
@@ -32,6 +32,7 @@ pub mod listen;
 pub mod logs;
 pub mod mail;
 pub mod metrics;
+pub mod news;
 mod off_runtime;
 mod once;
 pub mod operate;
@@ -95,6 +96,7 @@ pub async fn serve(
     let Listeners { clients, metrics } = listeners.into();
     let sweeping = tokio::spawn(sweep::run(Arc::clone(&app), shutdown.clone()));
     let mailing = tokio::spawn(mail::run(Arc::clone(&app), shutdown.clone()));
+    let telling = tokio::spawn(news::run(Arc::clone(&app), shutdown.clone()));
     let watched = metrics.map(|listener| {
         let attendant = Attendant {
             router: http::metrics(Arc::clone(&app)),
@@ -119,6 +121,7 @@ pub async fn serve(
     tokio::join!(attended, OptionFuture::from(watched));
     sweeping.await.context("the sweep stopped")?;
     mailing.await.context("the sending of mails stopped")?;
+    telling.await.context("the news stopped")?;
     app.packs.settled().await;
     app.db.close().await;
     Ok(())

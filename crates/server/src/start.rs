@@ -10,6 +10,8 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use segue_domain::limits;
 use serde_json::json;
 use tokio::{
     net::TcpListener,
@@ -29,6 +31,7 @@ use crate::{
     logs,
     mail::{self, Post},
     metrics::Metrics,
+    news::News,
     packs::{Packs, private_folder},
     proxies::Proxies,
     rates::Rates,
@@ -36,9 +39,13 @@ use crate::{
     store::{Db, migrations},
 };
 
+/// Files that are open beside connections.
+const FILES_BESIDE: u64 = 256;
+
 /// Runs a server until it is told to stop.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     tracing::subscriber::set_global_default(logs::subscriber(config.json, std::io::stderr))?;
+    raise_file_limit();
     let _lock = lock(&config.data, Users::of(&config))?;
     let tcp = TcpListener::bind(config.listen).await;
     let tcp = tcp.with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -61,6 +68,17 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     }
     say_ready(config.json, &url, owner_link.as_deref())?;
     serve(app, Listeners { clients: tcp, metrics }, transport, shutdown).await
+}
+
+/// As many files as the system lets this process have: many systems begin with 1 024, and each live stream is one.
+pub fn raise_file_limit() {
+    let known = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: known.maximum, maximum: known.maximum });
+    let limit = if raised.is_ok() { known.maximum } else { known.current };
+    // Beside the connections: the database, the log and the packs that are read and written.
+    if limit.is_some_and(|limit| limit < limits::CONNECTIONS_MAX as u64 + FILES_BESIDE) {
+        tracing::warn!(limit, "this process may open fewer files than it takes connections: raise ulimit -n");
+    }
 }
 
 /// How many processes may use a data folder at once.
@@ -135,6 +153,7 @@ async fn open(config: &Config, url: &str) -> anyhow::Result<App> {
         random: system_random(),
         post,
         rates: Rates::new(settings.requests_per_minute),
+        news: News::default(),
         settings,
     })
 }

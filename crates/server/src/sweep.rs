@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     failure::Failure,
-    mail,
+    mail, news,
     store::{idempotency, packs, reservations},
     transition,
 };
@@ -42,6 +42,7 @@ pub async fn once(app: &App) -> Result<(), Failure> {
     while transition::expire_due(app, ROUND).await? > 0 {}
     forget(app).await?;
     mail::forget(app).await?;
+    news::forget(app, ROUND).await?;
     drop_uploads(app).await?;
     collect(app).await?;
     app.rates.forget_idle();

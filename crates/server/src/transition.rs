@@ -1,13 +1,11 @@
 //! The only place that changes a handoff's state.
 //!
 //! ```text
-//! begin ▶ load under a lock, joined with who asks ▶ eligibility ▶ apply ▶ save ▶ event, mails, effects ▶ commit
+//! begin ▶ load under a lock, joined with who asks ▶ eligibility ▶ apply ▶ save ▶ event, mails, effects ▶ news ▶ commit
 //! ```
 //!
 //! A state, its event and its effects are one transaction, and nothing but the database is spoken to while it is open. What
 //! parties may do is in `lifecycle`.
-
-use std::sync::Arc;
 
 use segue_domain::{
     CommentId, Handoff, HandoffId, State, Timestamp,
@@ -22,11 +20,13 @@ use crate::{
     failure::Failure,
     mail::{self, Mail},
     metrics::Metrics,
+    news::{Parties, announce},
     once::Once,
     principal::{Actor, Principal},
     store::{
         Tx, bundles, events,
         handoffs::{self, Loaded},
+        news::NewNews,
         recipients, sessions,
     },
 };
@@ -41,9 +41,10 @@ pub(crate) struct Deed<'a> {
     pub(crate) now: Timestamp,
     by: &'a Principal,
     once: &'a Once,
-    metrics: Arc<Metrics>,
     /// What was done, for the count of what was committed.
     done: Option<(&'static str, &'static str)>,
+    app: &'a App,
+    news: Vec<NewNews<'static>>,
 }
 
 /// What somebody says with a deed.
@@ -81,12 +82,14 @@ pub(crate) struct Outcome {
     pub(crate) after: Handoff,
     /// Number of the last event that it caused; 0 without one.
     pub(crate) event: i64,
+    /// What its parties hear of it.
+    news: Vec<NewNews<'static>>,
 }
 
 impl<'a> Deed<'a> {
     /// Loads the handoff for somebody with the `right` to the deed; to everybody else it is not there (SPEC T14).
     pub(crate) async fn begin(
-        app: &App,
+        app: &'a App,
         by: &'a Principal,
         id: HandoffId,
         once: &'a Once,
@@ -97,7 +100,7 @@ impl<'a> Deed<'a> {
         let loaded = loaded.filter(right).ok_or_else(Failure::not_found)?;
         // Behind the lock: who waited for it comes after whom they waited for, in time too.
         let now = app.clock.now();
-        Ok(Self { tx, loaded, now, by, once, metrics: Arc::clone(&app.metrics), done: None })
+        Ok(Self { tx, loaded, now, by, once, app, done: None, news: Vec::new() })
     }
 
     /// The first answer when this is a repeat (SPEC T18).
@@ -108,12 +111,15 @@ impl<'a> Deed<'a> {
     /// Does it.
     pub(crate) async fn apply(&mut self, event: &Event, said: Said<'_>) -> Result<Outcome, Failure> {
         let outcome = transition(&mut self.tx, &self.loaded, event, said, Some(self.by.actor()), self.now).await;
+        if let Ok(outcome) = &outcome {
+            self.news.extend_from_slice(&outcome.news);
+        }
         match &outcome {
             Ok(outcome) if matches!(outcome.after.state, State::Expired { .. }) => {
                 self.done = Some((kind(event), "late"));
             }
             Ok(outcome) => self.done = Some((kind(event), if outcome.event == 0 { "repeated" } else { "done" })),
-            Err(Failure::Refused(_)) => self.metrics.transition(kind(event), "refused"),
+            Err(Failure::Refused(_)) => self.app.metrics.transition(kind(event), "refused"),
             Err(_) => {}
         }
         outcome
@@ -125,19 +131,40 @@ impl<'a> Deed<'a> {
             return self.finish(answer).await;
         }
         self.once.give_back(&mut self.tx).await?;
-        self.tx.commit().await?;
-        count(&self.metrics, self.done);
-        count_expiry(&self.metrics, outcome);
+        let (app, done) = (self.app, self.done);
+        self.commit().await?;
+        count(&app.metrics, done);
+        count_expiry(&app.metrics, outcome);
         Err(Rejected::Expired.into())
     }
 
     /// Commits, with the answer to this and to its repeats.
     pub(crate) async fn finish<T: Serialize>(mut self, answer: T) -> Result<T, Failure> {
         self.once.keep(&mut self.tx, &answer).await?;
-        self.tx.commit().await?;
-        count(&self.metrics, self.done);
+        let (app, done) = (self.app, self.done);
+        self.commit().await?;
+        count(&app.metrics, done);
         Ok(answer)
     }
+
+    async fn commit(self) -> Result<(), Failure> {
+        commit(self.app, self.tx, &self.loaded, &self.news, self.now).await
+    }
+}
+
+/// Commits with news for all parties, and tells who listens.
+async fn commit(
+    app: &App,
+    mut tx: Tx<'_>,
+    loaded: &Loaded,
+    news: &[NewNews<'_>],
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let parties = Parties { sender: loaded.sender, to: &loaded.to, state: &loaded.handoff.state };
+    let announced = announce(&mut tx, &parties, news, now).await?;
+    tx.commit().await?;
+    app.news.tell(announced);
+    Ok(())
 }
 
 /// Records that a party looked: a recipient's first look, or an expiry that nobody recorded yet.
@@ -145,8 +172,9 @@ pub async fn look(app: &App, by: Actor, id: HandoffId) -> Result<(), Failure> {
     let mut tx = app.db.begin().await?;
     let loaded = handoffs::load(&mut tx, by.user, id).await?.ok_or_else(Failure::not_found)?;
     let event = if loaded.is_recipient { Event::View } else { Event::Tick };
-    let outcome = transition(&mut tx, &loaded, &event, Said::Nothing, Some(by), app.clock.now()).await?;
-    tx.commit().await?;
+    let now = app.clock.now();
+    let outcome = transition(&mut tx, &loaded, &event, Said::Nothing, Some(by), now).await?;
+    commit(app, tx, &loaded, &outcome.news, now).await?;
     if !matches!(outcome.after.state, State::Expired { .. }) && outcome.event != 0 {
         app.metrics.transition(kind(&event), "done");
     }
@@ -160,8 +188,9 @@ pub async fn expire_due(app: &App, limit: i64) -> Result<usize, Failure> {
     for id in &due {
         let mut tx = app.db.begin().await?;
         let Some(loaded) = handoffs::load_for_sweep(&mut tx, *id).await? else { continue };
-        let outcome = transition(&mut tx, &loaded, &Event::Tick, Said::Nothing, None, app.clock.now()).await?;
-        tx.commit().await?;
+        let now = app.clock.now();
+        let outcome = transition(&mut tx, &loaded, &Event::Tick, Said::Nothing, None, now).await?;
+        commit(app, tx, &loaded, &outcome.news, now).await?;
         count_expiry(&app.metrics, &outcome);
     }
     Ok(due.len())
@@ -208,18 +237,21 @@ async fn transition(
     if after != loaded.handoff && !handoffs::save(tx, loaded, &after, reason).await? {
         return Err(anyhow::anyhow!("a locked handoff changed").into());
     }
-    let mut number = 0;
+    let (mut number, mut last, mut news) = (0, None, Vec::new());
     for effect in effects {
         match effect {
-            Effect::Audit(audit) => number = record(tx, loaded, audit, said, actor, now).await?,
+            Effect::Audit(audit) => {
+                number = record(tx, loaded, audit, said, actor, now).await?;
+                last = Some(NewNews { handoff: loaded.id, kind: audit.as_str(), event: number });
+            }
             Effect::Mail(audit) => tell(tx, loaded, audit, number, said, actor, now).await?,
             Effect::OpenSession => open_session(tx, loaded, &after, now).await?,
             Effect::ReleaseBundle => bundles::release(tx, loaded.bundle).await?,
-            // The event is the news; there is nothing else to write for who listens.
-            Effect::Announce => {}
+            // Written at the end of the transaction.
+            Effect::Announce => news.extend(last.take()),
         }
     }
-    Ok(Outcome { after, event: number })
+    Ok(Outcome { after, event: number, news })
 }
 
 async fn record(

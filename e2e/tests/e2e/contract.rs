@@ -96,7 +96,8 @@ impl Scene {
             let mut command = Command::new(&python);
             command.args(["-m", "schemathesis.cli", "run"]).arg(here.join("../crates/api/openapi.json"));
             command.args(["--url", self.story.server.url(), "--checks", CHECKS, "--no-color"]);
-            command.args(["--warnings", "off"]).args(words);
+            // A stream has no end to compare.
+            command.args(["--warnings", "off", "--exclude-path", "/api/v1/news"]).args(words);
             command.current_dir(folder.path()).env("PYTHONPATH", here.join("tests"));
             command.env("SCHEMATHESIS_HOOKS", "contract_hooks");
             // By the environment: everybody on the machine may read a command line.

@@ -4,6 +4,7 @@ mod end;
 mod log;
 mod share_key;
 mod talk;
+mod watch;
 
 use std::fmt::Write as _;
 
@@ -33,6 +34,7 @@ pub(super) fn run(options: Handoffs, output: &Output) -> Result<()> {
         Handoffs::Sent(page) => list(&remote, "sent", page.cursor.as_deref(), output),
         Handoffs::Get(one) => get(&home, &remote, parse_id(&one.handoff)?, output),
         Handoffs::Summary(one) => summary(&home, &account(&home, &remote)?, &remote, parse_id(&one.handoff)?, output),
+        Handoffs::Watch { after } => watch::run(&remote, after, output),
         Handoffs::Revoke { handoff, reason } => end::revoke(&remote, parse_id(&handoff)?, &reason, output),
         Handoffs::Decline { handoff, reason } => end::decline(&remote, parse_id(&handoff)?, reason.as_deref(), output),
         Handoffs::Comment { handoff, body } => talk::write(&remote, parse_id(&handoff)?, &body, output),

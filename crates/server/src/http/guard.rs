@@ -24,6 +24,10 @@ use crate::{
     store::{devices, tokens},
 };
 
+/// SHA-256 of the token that a request came with, once it was found to be somebody's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TokenHash(pub(super) [u8; 32]);
+
 /// Looks up whose token came, counts the request, and passes the principal on. The lookup is made for each request, so a
 /// revoked device is out at once (SPEC A3).
 pub(super) async fn identify(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
@@ -33,26 +37,28 @@ pub(super) async fn identify(State(app): State<Arc<App>>, mut request: Request, 
         let title = "This address has as many requests open as one may.";
         return Failure::later(Code::RateLimited, title, 1).into_response();
     }
-    let principal = match find(&app, request.headers()).await {
-        Ok(principal) => principal,
+    let found = match find(&app, request.headers()).await {
+        Ok(found) => found,
         Err(failure) => return failure.into_response(),
     };
-    if let Err(failure) = app.rates.count(principal.as_ref(), peer) {
+    if let Err(failure) = app.rates.count(found.as_ref().map(|(principal, _)| principal), peer) {
         return failure.into_response();
     }
-    if let Some(principal) = principal {
+    if let Some((principal, token)) = found {
+        request.extensions_mut().insert(token);
         request.extensions_mut().insert(principal);
     }
     next.run(request).await
 }
 
-async fn find(app: &App, headers: &HeaderMap) -> Result<Option<Principal>, Failure> {
+async fn find(app: &App, headers: &HeaderMap) -> Result<Option<(Principal, TokenHash)>, Failure> {
     let Some((kind, token)) = bearer(headers) else { return Ok(None) };
     let (mut tx, hash) = (app.db.read().await?, sha256(&token));
-    Ok(match kind {
+    let principal = match kind {
         Kind::Device => devices::find_by_token(&mut tx, &hash).await?,
         Kind::Personal => tokens::find_principal(&mut tx, &hash, app.clock.now()).await?,
-    })
+    };
+    Ok(principal.map(|principal| (principal, TokenHash(hash))))
 }
 
 /// Whose token it is.

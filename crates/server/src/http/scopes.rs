@@ -26,7 +26,7 @@ fn needed(method: &Method, route: &str) -> Needed {
     let of = |scope| Needed::Scope(scope);
     match route {
         "account" if read => Needed::Any,
-        "handoffs" | "handoffs/{id}" | "handoffs/{id}/comments" | "handoffs/{id}/events" if read => {
+        "news" | "handoffs" | "handoffs/{id}" | "handoffs/{id}/comments" | "handoffs/{id}/events" if read => {
             of(Scope::HandoffsRead)
         }
         "handoffs/{id}/revoke" | "handoffs/{id}/decline" | "handoffs/{id}/comments" => of(Scope::HandoffsWrite),

@@ -1,6 +1,7 @@
 //! A real server on port 0 with a clock that stands still, and people with real keys.
 
 pub(crate) mod database;
+pub(crate) mod live;
 pub(crate) mod mailbox;
 pub(crate) mod person;
 pub(crate) mod raw;
@@ -27,6 +28,7 @@ use segue_server::{
     joining, listen, logs,
     mail::{Post, Transport},
     metrics::Metrics,
+    news::News,
     packs::{Packs, Step},
     rates::Rates,
     serve,
@@ -246,6 +248,7 @@ impl TestServer {
             post: Post::new(transport(smtp.as_deref(), folder.path()), None, &url).unwrap(),
             rates: Rates::new(settings.requests_per_minute),
             metrics: Arc::new(Metrics::new(BEGIN)),
+            news: News::default(),
             settings: settings.clone(),
         });
         let shutdown = CancellationToken::new();
@@ -268,6 +271,21 @@ impl TestServer {
         self.shutdown.cancel();
         self.task.await.unwrap().unwrap();
         self.app.db.close().await;
+    }
+
+    /// Another server over the same PostgreSQL, with settings and a folder of its own.
+    pub(crate) async fn beside_with(&self, settings: Settings) -> Self {
+        let Database::Postgres(url) = &self.database else { panic!("SQLite has one server") };
+        let (database, clock) = (Database::Postgres(url.clone()), Arc::clone(&self.clock));
+        Self::open(database, settings, TempDir::new().unwrap(), clock, None).await
+    }
+
+    /// Waits until so many servers hear each other.
+    pub(crate) async fn until_it_listens(&self, servers: i64) {
+        let sql = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+        while self.count(sql).await < servers {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Waits until the server has stopped.

@@ -25,6 +25,7 @@ mod mails;
 mod matrix;
 mod metrics;
 mod model;
+mod news;
 mod once;
 mod openapi;
 mod operating;

@@ -1,0 +1,60 @@
+//! News are written in the transaction of what they are about, as its last step: the counters of its parties are locked
+//! until it ends, always in the order of their ids.
+
+use std::collections::BTreeSet;
+
+use segue_domain::{State, Timestamp, UserId};
+
+use crate::{
+    failure::Failure,
+    store::{
+        Tx,
+        news::{self, NewNews},
+        recipients::{self, To},
+    },
+};
+
+/// Whose news got which number. To be told once the transaction is committed.
+#[derive(Debug, Default)]
+#[must_use]
+pub(crate) struct Announced(pub(super) Vec<(UserId, i64)>);
+
+/// Who has to do with a handoff.
+#[derive(Debug)]
+pub(crate) struct Parties<'a> {
+    /// Who gave it.
+    pub(crate) sender: UserId,
+    /// To whom.
+    pub(crate) to: &'a To,
+    /// Where it stood before.
+    pub(crate) state: &'a State,
+}
+
+impl Parties<'_> {
+    /// Who hears of it: everybody who may claim and its sender; after a claim the two whom it concerns.
+    async fn hearing(&self, tx: &mut Tx<'_>) -> Result<BTreeSet<UserId>, sqlx::Error> {
+        let others = match self.state {
+            State::Claimed { by, .. } => vec![*by],
+            _ => recipients::people(tx, self.to, self.sender).await?,
+        };
+        Ok(others.into_iter().chain([self.sender]).collect())
+    }
+}
+
+/// Writes news for all parties.
+pub(crate) async fn announce(
+    tx: &mut Tx<'_>,
+    parties: &Parties<'_>,
+    events: &[NewNews<'_>],
+    now: Timestamp,
+) -> Result<Announced, Failure> {
+    let mut announced = Announced::default();
+    if events.is_empty() {
+        return Ok(announced);
+    }
+    let users: Vec<_> = parties.hearing(tx).await?.into_iter().collect();
+    for event in events {
+        announced.0.extend(news::append(tx, &users, event, now).await?);
+    }
+    Ok(announced)
+}
