@@ -143,7 +143,7 @@ macro_rules! shared {
 }
 
 use group::Member;
-pub use group::Writer;
+pub use group::{Writer, watched};
 use {locked, on, shared};
 
 impl Db {
@@ -242,6 +242,14 @@ impl Db {
                 Pool { used: read.used + write.used, idle: read.idle + write.idle }
             }
             Self::Postgres(pool) => of(pool.size(), pool.num_idle()),
+        }
+    }
+
+    /// Waits until what a request saw is on disk ([`watched`]); false when it has not happened.
+    pub async fn settled(&self, seen: u64) -> bool {
+        match self {
+            Self::Sqlite { write, .. } if seen > 0 => write.settled(seen).await,
+            Self::Sqlite { .. } | Self::Postgres(_) => true,
         }
     }
 

@@ -7,13 +7,14 @@ use axum::{
     extract::{MatchedPath, Request, State},
     http::{HeaderValue, Method, StatusCode, header},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use data_encoding::HEXLOWER;
+use segue_api::Code;
 use tokio::time::Instant;
 
 use super::problem::{self, Reason};
-use crate::app::App;
+use crate::{app::App, failure::Failure, store::watched};
 
 /// Finishes an answer. The log has the route as documented: no ids, no query, no body, no token.
 pub(super) async fn finish(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -23,7 +24,12 @@ pub(super) async fn finish(State(app): State<Arc<App>>, request: Request, next: 
     // Without randomness the request is answered all the same.
     let request_id = HEXLOWER.encode(&app.draw::<8>().unwrap_or_default());
     let begun = Instant::now();
-    let mut response = next.run(request).await;
+    let (mut response, seen) = watched(next.run(request)).await;
+    // Nobody is told of what is not on disk.
+    if !app.db.settled(seen).await {
+        response =
+            Failure::later(Code::Unavailable, "The database undid what this answer relied on.", 1).into_response();
+    }
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
         if let Some(Reason(error)) = response.extensions().get::<Reason>() {
             tracing::error!(%method, route, request_id, error = format!("{error:#}"), "failed");

@@ -9,13 +9,18 @@
 //! savepoint. Its `commit` returns only once the group's commit is on disk, so what was acknowledged is never lost. The group
 //! ends when nobody waits for a turn, or when it is full or old. When the commit fails nothing of the group has happened, and
 //! every member is told so.
+//!
+//! A member sees what those before it did, which is not on disk yet. One that commits waits for all of it; one that is dropped,
+//! because what it saw forbids what was asked, must not be answered before either: [`watched`] tells that it was, and
+//! [`Writer::settled`] waits.
 
 use std::{
+    cell::Cell,
     io,
     ops::{Deref, DerefMut},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -23,7 +28,8 @@ use std::{
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, error::DatabaseError, pool::PoolConnection, raw_sql};
 use tokio::{
     runtime::Handle,
-    sync::{Mutex, OwnedMutexGuard, oneshot},
+    sync::{Mutex, OwnedMutexGuard, oneshot, watch},
+    task_local,
     time::{Instant, timeout},
 };
 
@@ -41,6 +47,24 @@ pub struct Writer {
     turn: Arc<Mutex<Group>>,
     waiting: Arc<AtomicUsize>,
     commits: Arc<AtomicUsize>,
+    /// Number of the last group that has ended.
+    ended: watch::Sender<u64>,
+    /// Number of the last group that was undone.
+    undone: Arc<AtomicU64>,
+}
+
+task_local! {
+    /// Number of the last group of which the running request saw what was not on disk, and was dropped.
+    static SEEN: Cell<u64>;
+}
+
+/// Does it, and says of which group it saw what was not on disk yet; 0 of none.
+pub async fn watched<T>(work: impl Future<Output = T>) -> (T, u64) {
+    let seen = async {
+        let done = work.await;
+        (done, SEEN.with(Cell::get))
+    };
+    SEEN.scope(Cell::new(0), seen).await
 }
 
 /// What is open and not committed yet.
@@ -48,6 +72,8 @@ pub struct Writer {
 struct Group {
     connection: Option<PoolConnection<Sqlite>>,
     begun: Option<Instant>,
+    /// Counts the groups.
+    number: u64,
     members: Vec<oneshot::Sender<Told>>,
 }
 
@@ -80,7 +106,14 @@ impl Drop for Waiting {
 impl Writer {
     /// The writer on a pool of one connection.
     pub(super) fn new(pool: SqlitePool) -> Self {
-        Self { pool, turn: Arc::default(), waiting: Arc::default(), commits: Arc::default() }
+        Self {
+            pool,
+            turn: Arc::default(),
+            waiting: Arc::default(),
+            commits: Arc::default(),
+            ended: watch::Sender::new(0),
+            undone: Arc::default(),
+        }
     }
 
     /// The pool, for who writes beside all transactions. Its connection is free while no group is open.
@@ -100,7 +133,10 @@ impl Writer {
         if group.connection.is_none() {
             group.connection = Some(self.pool.acquire().await?);
         }
-        group.begun.get_or_insert_with(Instant::now);
+        if group.begun.is_none() {
+            group.begun = Some(Instant::now());
+            group.number += 1;
+        }
         raw_sql(begin).execute(&mut *member).await?;
         Ok(member)
     }
@@ -119,6 +155,13 @@ impl Writer {
     /// How many groups were committed.
     pub fn commits(&self) -> usize {
         self.commits.load(Ordering::SeqCst)
+    }
+
+    /// Waits until a group has ended; false when it was undone, so that what was seen of it has not happened.
+    pub async fn settled(&self, group: u64) -> bool {
+        // The sender is here: waiting cannot fail.
+        self.ended.subscribe().wait_for(|ended| *ended >= group).await.map(drop).unwrap_or_default();
+        self.undone.load(Ordering::SeqCst) != group
     }
 
     fn waits(&self) -> bool {
@@ -155,7 +198,7 @@ impl Group {
             return self.end("RELEASE member; COMMIT", writer).await;
         }
         if let Err(error) = self.run("RELEASE member").await {
-            self.give_up(&error).await;
+            self.give_up(writer, &error).await;
         }
     }
 
@@ -164,7 +207,7 @@ impl Group {
         match self.run("ROLLBACK TO member; RELEASE member").await {
             Ok(()) => self.settle(writer).await,
             // It was never begun, or the database has undone the whole group, as it does when the disk is full.
-            Err(error) => self.give_up(&error).await,
+            Err(error) => self.give_up(writer, &error).await,
         }
     }
 
@@ -181,10 +224,11 @@ impl Group {
             return;
         }
         if let Err(error) = self.run(sql).await {
-            return self.give_up(&error).await;
+            return self.give_up(writer, &error).await;
         }
         self.begun = None;
         writer.commits.fetch_add(1, Ordering::SeqCst);
+        writer.ended.send_replace(self.number);
         for member in self.members.drain(..) {
             // Who no longer waits needs not know.
             member.send(Ok(())).unwrap_or_default();
@@ -200,7 +244,7 @@ impl Group {
     }
 
     /// Nothing of the group has happened. Its connection is closed, whatever state it is in: that undoes what is left.
-    async fn give_up(&mut self, error: &sqlx::Error) {
+    async fn give_up(&mut self, writer: &Writer, error: &sqlx::Error) {
         if !self.members.is_empty() {
             tracing::error!(%error, members = self.members.len(), "a group of transactions was undone");
         }
@@ -212,6 +256,8 @@ impl Group {
         if let Some(connection) = self.connection.take() {
             drop(connection.close().await);
         }
+        writer.undone.store(self.number, Ordering::SeqCst);
+        writer.ended.send_replace(self.number);
     }
 }
 
@@ -241,6 +287,10 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         let Some(mut turn) = self.turn.take() else { return };
+        if !turn.members.is_empty() {
+            // Outside a request nobody is answered.
+            SEEN.try_with(|seen| seen.set(turn.number)).unwrap_or_default();
+        }
         let writer = self.writer.clone();
         // Without a runtime the process ends, and the database undoes what was not committed.
         if let Ok(runtime) = Handle::try_current() {
