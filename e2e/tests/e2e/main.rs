@@ -25,4 +25,5 @@ mod tampering;
 mod teams;
 mod tls;
 mod tokens;
+mod watch;
 mod working_on;
