@@ -177,6 +177,11 @@ impl Handoff {
         Self { state: State::Pending, expires_at, viewed_at: None }
     }
 
+    /// Whether it waits and its time is not over.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.state == State::Pending && now < self.expires_at
+    }
+
     /// The next handoff and what must happen because of it, or why not. Pure: same input, same answer.
     ///
     /// An event that comes too late records the expiry instead: `Ok` with [`State::Expired`]; the caller then answers

@@ -5,7 +5,7 @@ use segue_api::{
     Code,
     handoffs::{Handoff, InviteProof, LateWrap, ReservedFor},
 };
-use segue_domain::{HandoffId, State, UserId, handoff::Event};
+use segue_domain::{HandoffId, UserId, handoff::Event};
 use segue_signed::{Wrap, WrapKind};
 
 use crate::{
@@ -56,7 +56,7 @@ pub(crate) async fn wrap(
     let To::Address(email) = deed.loaded.to.clone() else {
         return Err(Failure::invalid("This handoff was sealed for its recipient's own key."));
     };
-    let open = deed.loaded.handoff.state == State::Pending && deed.now < deed.loaded.handoff.expires_at;
+    let open = deed.loaded.handoff.is_open(deed.now);
     if open {
         check_current(&mut deed.tx, &wrap, &email.key).await?;
     }

@@ -105,7 +105,7 @@ pub(crate) async fn decline(
     if let Some(first) = deed.first_answer().await? {
         return Ok(first);
     }
-    let open = deed.loaded.handoff.state == State::Pending && deed.now < deed.loaded.handoff.expires_at;
+    let open = deed.loaded.handoff.is_open(deed.now);
     let mut members_left = 0;
     if let To::Team { .. } = deed.loaded.to
         && open

@@ -14,6 +14,7 @@ use crate::{
     failure::Failure,
     once::Once,
     page::{Cursor, Page},
+    people::check_verified,
     person::{self, Email},
     principal::Principal,
     provenance::not_in_project,
@@ -81,15 +82,6 @@ pub(crate) async fn create(
     once.keep(&mut tx, &made).await?;
     tx.commit().await?;
     Ok(made)
-}
-
-/// Members see each other's addresses, so one that nobody verified could be anybody's.
-fn check_verified(principal: &Principal) -> Result<(), Failure> {
-    if principal.email_verified {
-        return Ok(());
-    }
-    Err(Failure::new(Code::AddressNotVerified, "Your address is not verified, so you cannot make a project yet.")
-        .or("Ask an owner of this server to vouch for it."))
 }
 
 fn no_remote() -> Failure {

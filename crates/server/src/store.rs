@@ -8,6 +8,7 @@
 
 mod columns;
 mod group;
+mod paging;
 
 pub mod accounts;
 pub mod bundles;

@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use super::{
     Tx,
     columns::{Millis, Text},
-    locked, on,
+    locked, on, paging,
 };
 use crate::page::Page;
 
@@ -88,13 +88,7 @@ pub async fn list(tx: &mut Tx<'_>, member: UserId, page: &Page) -> Result<Vec<Pr
     let sql = select!(
         "WHERE m.user_id = $1 AND (p.created_at, p.id) < ($2, $3) ORDER BY p.created_at DESC, p.id DESC LIMIT $4"
     );
-    on!(tx, |c| sqlx::query_as(sql)
-        .bind(Text(member))
-        .bind(Millis::from(page.before.at))
-        .bind(&page.before.id)
-        .bind(page.fetch())
-        .fetch_all(c)
-        .await)
+    paging::newest_first(tx, sql, member, page).await
 }
 
 /// Makes other transactions that change who and what is in a project wait; false when there is no such project.

@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use super::{
     Tx,
     columns::{self, Text},
-    on, shared,
+    on, shared, users,
 };
 use crate::person::Email;
 
@@ -123,10 +123,7 @@ pub async fn team_key(tx: &mut Tx<'_>, team: TeamId, member: UserId) -> Result<O
 pub async fn people(tx: &mut Tx<'_>, to: &To, sender: UserId) -> Result<Vec<UserId>, sqlx::Error> {
     let users: Vec<Text<UserId>> = match to {
         To::User(user) => return Ok(vec![*user]),
-        To::Address(email) => {
-            let sql = "SELECT id FROM users WHERE email_key = $1 AND email_verified";
-            on!(tx, |c| sqlx::query_scalar(sql).bind(&email.key).fetch_all(c).await)?
-        }
+        To::Address(email) => users::find_by_email(tx, &email.key).await?.map(|user| user.id).into_iter().collect(),
         To::Team { id, epoch } => {
             let sql = "SELECT m.user_id FROM team_members m JOIN team_keys k ON k.team_id = m.team_id \
                        AND k.user_id = m.user_id WHERE m.team_id = $1 AND k.epoch = $2 AND m.user_id <> $3 \

@@ -6,7 +6,7 @@ use sqlx::FromRow;
 use super::{
     Tx,
     columns::{Millis, Text},
-    on,
+    on, paging,
 };
 use crate::page::Page;
 
@@ -117,13 +117,7 @@ pub async fn find(tx: &mut Tx<'_>, owner: UserId, id: SessionId) -> Result<Optio
 /// One page of a person's sessions, newest first.
 pub async fn list(tx: &mut Tx<'_>, owner: UserId, page: &Page) -> Result<Vec<Session>, sqlx::Error> {
     let sql = select!("WHERE owner = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4");
-    on!(tx, |c| sqlx::query_as(sql)
-        .bind(Text(owner))
-        .bind(Millis::from(page.before.at))
-        .bind(&page.before.id)
-        .bind(page.fetch())
-        .fetch_all(c)
-        .await)
+    paging::newest_first(tx, sql, owner, page).await
 }
 
 /// The project that a session belongs to, and what in it the session is about.

@@ -10,7 +10,7 @@ use sqlx::FromRow;
 use super::{
     Tx,
     columns::{self, Millis, Text},
-    locked, on,
+    locked, on, paging,
 };
 use crate::page::Page;
 
@@ -94,13 +94,7 @@ pub async fn list(tx: &mut Tx<'_>, member: UserId, page: &Page) -> Result<Vec<Ro
     let sql = select!(
         "WHERE m.user_id = $1 AND (t.created_at, t.id) < ($2, $3) ORDER BY t.created_at DESC, t.id DESC LIMIT $4"
     );
-    on!(tx, |c| sqlx::query_as(sql)
-        .bind(Text(member))
-        .bind(Millis::from(page.before.at))
-        .bind(&page.before.id)
-        .bind(page.fetch())
-        .fetch_all(c)
-        .await)
+    paging::newest_first(tx, sql, member, page).await
 }
 
 /// Calls a team something else.

@@ -6,7 +6,7 @@ use sqlx::FromRow;
 use super::{
     Tx,
     columns::{self, Millis, Text},
-    on,
+    on, paging,
 };
 use crate::{
     page::Page,
@@ -118,13 +118,7 @@ pub async fn find(tx: &mut Tx<'_>, user: UserId, id: TokenId) -> Result<Option<T
 /// One page of a person's tokens, newest first.
 pub async fn list(tx: &mut Tx<'_>, user: UserId, page: &Page) -> Result<Vec<Token>, sqlx::Error> {
     let sql = select!("WHERE user_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4");
-    on!(tx, |c| sqlx::query_as(sql)
-        .bind(Text(user))
-        .bind(Millis::from(page.before.at))
-        .bind(&page.before.id)
-        .bind(page.fetch())
-        .fetch_all(c)
-        .await)
+    paging::newest_first(tx, sql, user, page).await
 }
 
 /// Ends a token; false when the person has none of this id.
