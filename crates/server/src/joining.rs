@@ -35,7 +35,8 @@ const RECOVERY_ROOT_BYTES_MAX: usize = 256;
 pub async fn open_invite(app: &App, body: &OpenInvite) -> Result<Invitation, Failure> {
     let mut tx = app.db.read().await?;
     let invite = invites::find_by_token(&mut tx, &sha256(&body.token.0)).await?.ok_or_else(Failure::not_found)?;
-    if invite.used_by.is_some() || invite.expires_at <= app.clock.now() {
+    let closed = invite.owner && users::any(&mut tx).await?;
+    if closed || invite.used_by.is_some() || invite.expires_at <= app.clock.now() {
         return Err(Failure::not_found());
     }
     Ok(Invitation {
@@ -54,7 +55,8 @@ pub async fn join(app: &App, body: &Join) -> Result<Account, Failure> {
     let mut tx = app.db.begin().await?;
     let invite = invites::find_by_token(&mut tx, &sha256(&body.token.0)).await?.ok_or_else(Failure::not_found)?;
     let user = invite.user_id.0;
-    if invites::use_up(&mut tx, invite.id.0, user, now).await? {
+    let open = !invite.owner || nobody_has_joined(&mut tx).await?;
+    if open && invites::use_up(&mut tx, invite.id.0, user, now).await? {
         form.fits(&invite)?;
         enrol(&mut tx, &form, body, &invite, now).await?;
     } else if !is_repeat(&mut tx, &form, body, &invite).await? {
@@ -70,6 +72,13 @@ pub async fn join(app: &App, body: &Join) -> Result<Account, Failure> {
     let account = answers::account(app, &mut tx, &principal).await?;
     tx.commit().await?;
     Ok(account)
+}
+
+/// Whether the first person is still to come. Several processes may each have printed an owner link: whoever uses one of them
+/// first makes the others wait here, and then they are worth nothing.
+async fn nobody_has_joined(tx: &mut Tx<'_>) -> Result<bool, sqlx::Error> {
+    invites::lock_owner_links(tx).await?;
+    Ok(!users::any(tx).await?)
 }
 
 /// A join whose parts have been read.
@@ -254,7 +263,8 @@ pub(crate) async fn sign_up(app: &App, body: &SignUp, from: IpAddr) -> Result<Ma
     Ok(Mailed { email: email.written })
 }
 
-/// The token of a fresh owner link while nobody has joined; links of earlier starts end.
+/// The token of a fresh owner link while nobody has joined. Those of earlier starts stay open, since another process may have
+/// printed them a moment ago; the first that is used ends all.
 pub async fn owner_token(app: &App) -> anyhow::Result<Option<String>> {
     let (token, id) = (app.draw::<TOKEN_BYTES>()?, InviteId::from_bytes(app.draw()?));
     let user = UserId::from_bytes(app.draw()?);
@@ -263,7 +273,6 @@ pub async fn owner_token(app: &App) -> anyhow::Result<Option<String>> {
     if users::any(&mut tx).await? {
         return Ok(None);
     }
-    invites::delete_owner_links(&mut tx).await?;
     let new = invites::NewInvite {
         id,
         user_id: user,

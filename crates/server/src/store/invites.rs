@@ -6,7 +6,7 @@ use sqlx::FromRow;
 use super::{
     Tx,
     columns::{Millis, Text},
-    on,
+    locked, on,
 };
 use crate::person::Email;
 
@@ -142,12 +142,10 @@ pub async fn use_up(tx: &mut Tx<'_>, id: InviteId, by: UserId, now: Timestamp) -
     Ok(done == 1)
 }
 
-/// Forgets owner links that nobody used: a restart prints another.
-pub async fn delete_owner_links(tx: &mut Tx<'_>) -> Result<(), sqlx::Error> {
-    let tokens =
-        "DELETE FROM invite_tokens WHERE invite_id IN (SELECT id FROM invites WHERE owner AND used_by IS NULL)";
-    on!(tx, |c| sqlx::query(tokens).execute(c).await.map(drop))?;
-    on!(tx, |c| sqlx::query("DELETE FROM invites WHERE owner AND used_by IS NULL").execute(c).await.map(drop))
+/// Makes other joins by owner links wait.
+pub async fn lock_owner_links(tx: &mut Tx<'_>) -> Result<(), sqlx::Error> {
+    let sql = locked!(tx, "SELECT id FROM invites WHERE owner AND used_by IS NULL ORDER BY id");
+    on!(tx, |c| sqlx::query(sql).fetch_all(c).await.map(drop))
 }
 
 /// Forgets invites that ended before a time and that nobody used.

@@ -15,13 +15,29 @@ on_both! {
     async fn there_is_an_owner_link_only_while_nobody_has_joined(server: TestServer) {
         let first = owner_token(&server).await;
         let second = owner_token(&server).await;
-        let body = segue_api::account::OpenInvite { token: first.into() };
-        let stale = reqwest::Client::new().post(format!("{}/api/v1/invites/open", server.url)).json(&body);
-        assert_eq!(Answer::of(stale).await.status, 404, "a restart replaces the link");
-        let ann = Person::join(&server.url, &second, "Ann@Example.com").await;
+        let late = Person::prepare(&server.url, &second, "eve@example.com").await;
+        let ann = Person::join(&server.url, &first, "Ann@Example.com").await;
         let account: Account = ann.get("/api/v1/account").await.ok();
         assert!(account.owner && account.email_verified && account.email == "Ann@Example.com");
+        let body = segue_api::account::OpenInvite { token: second.clone().into() };
+        let stale = reqwest::Client::new().post(format!("{}/api/v1/invites/open", server.url)).json(&body);
+        assert_eq!(Answer::of(stale).await.status, 404, "the first link that is used ends all");
+        assert_eq!(late.send_join(&second).await.refused(), (404, "not_found".to_owned()));
         assert_eq!(joining::owner_token(&server.app).await.unwrap(), None);
+        assert_eq!(server.column("SELECT kind FROM account_events").await, ["owner_joined"]);
+    }
+
+    async fn owner_links_used_at_once_make_one_owner(server: TestServer) {
+        let mut people = Vec::new();
+        for number in 0..8 {
+            let token = owner_token(&server).await;
+            let person = Person::prepare(&server.url, &token, &format!("p{number}@example.com")).await;
+            people.push((person, token));
+        }
+        let answers = join_all(people.iter().map(|(person, token)| person.send_join(token))).await;
+        let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 404, 404, 404, 404, 404, 404, 404]);
         assert_eq!(server.column("SELECT kind FROM account_events").await, ["owner_joined"]);
     }
 
