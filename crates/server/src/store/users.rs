@@ -100,12 +100,13 @@ pub async fn lock(tx: &mut Tx<'_>, id: UserId) -> Result<(), sqlx::Error> {
 /// Sealed bytes that a person is charged for: each pack once however many of their bundles list it, their uploads that
 /// no bundle lists, and manifests and previews. A handoff that waits is charged to its sender, a claimed one to its claimer.
 pub async fn storage_used(tx: &mut Tx<'_>, id: UserId) -> Result<i64, sqlx::Error> {
-    let sql = "SELECT CAST(\
-        COALESCE((SELECT SUM(bytes) FROM bundles WHERE COALESCE(holder, owner) = $1 AND (holder = $1 OR owner = $1)), 0) \
+    let sql = "WITH kept AS (SELECT id, bytes FROM bundles WHERE holder = $1 UNION ALL \
+                             SELECT id, bytes FROM bundles WHERE owner = $1 AND holder IS NULL) \
+               SELECT CAST(COALESCE((SELECT SUM(bytes) FROM kept), 0) \
         + COALESCE((SELECT SUM(len) FROM packs WHERE owner = $1 AND refs = 0 AND state <> 'gone'), 0) \
-        + COALESCE((SELECT SUM(len) FROM (SELECT DISTINCT p.owner, p.id, p.len FROM bundles b \
-            JOIN bundle_packs l ON l.bundle_id = b.id JOIN packs p ON p.owner = l.pack_owner AND p.id = l.pack_id \
-            WHERE COALESCE(b.holder, b.owner) = $1 AND (b.holder = $1 OR b.owner = $1)) listed), 0) AS BIGINT)";
+        + COALESCE((SELECT SUM(len) FROM (SELECT DISTINCT p.owner, p.id, p.len FROM kept \
+            JOIN bundle_packs l ON l.bundle_id = kept.id JOIN packs p ON p.owner = l.pack_owner AND p.id = l.pack_id) listed), 0) \
+            AS BIGINT)";
     on!(tx, |c| sqlx::query_scalar(sql).bind(Text(id)).fetch_one(c).await)
 }
 
