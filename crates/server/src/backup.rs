@@ -71,7 +71,7 @@ async fn fill(db: &Db, packs: &Packs, folder: &Path) -> anyhow::Result<Manifest>
     if matches!(db, Db::Postgres(_)) {
         copy::rows(db, &copied).await.context("the database cannot be copied")?;
     }
-    copy::forget_unlisted(&copied).await?;
+    copy::make_fit(&copied).await?;
     let listed = copy::listed(&copied).await?;
     copied.close().await;
     let manifest = Manifest::of(&listed);

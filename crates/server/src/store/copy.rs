@@ -5,7 +5,7 @@ use std::path::Path;
 use futures::TryStreamExt as _;
 use sqlx::{AssertSqlSafe, Row as _, SqlitePool};
 
-use super::{Db, Tx, columns::corrupt, on, packs::Pack};
+use super::{Db, Tx, columns::corrupt, news, on, packs::Pack};
 
 /// A table, as SQLite's catalogue describes it; PostgreSQL's has the same columns (schema parity test).
 struct Table {
@@ -112,9 +112,11 @@ pub async fn vacuum_into(sqlite: &SqlitePool, file: &Path) -> Result<(), sqlx::E
     sqlx::query("VACUUM INTO $1").bind(name).execute(sqlite).await.map(drop)
 }
 
-/// Gives up packs that no bundle lists: their bytes are not part of a backup, and their ids are not used again.
-pub async fn forget_unlisted(db: &Db) -> Result<(), sqlx::Error> {
+/// Makes what was copied fit to go on from: it gives up packs that no bundle lists, whose bytes are not part of a backup and whose
+/// ids are not used again, and the numbers of news, which go on elsewhere meanwhile.
+pub async fn make_fit(db: &Db) -> Result<(), sqlx::Error> {
     let mut tx = db.begin().await?;
+    news::begin_anew(&mut tx).await?;
     on!(&mut tx, |c| sqlx::query("UPDATE packs SET state = 'gone' WHERE refs = 0").execute(c).await.map(drop))?;
     tx.commit().await
 }

@@ -51,6 +51,8 @@ pub struct Standing {
     pub(crate) newest: i64,
 }
 
+/// How far the numbers leap in a backup: further than anything that can happen to an account after it.
+const LEAP: i64 = 1_000_000_000;
 /// Accounts in one statement: far below the parameters that either database takes.
 const ACCOUNTS_AT_ONCE: usize = 500;
 
@@ -159,4 +161,17 @@ pub async fn delete_older(tx: &mut Tx<'_>, than: Timestamp, limit: i64) -> Resul
         on!(tx, |c| sqlx::query(sql).bind(user).bind(newest).execute(c).await.map(drop))?;
     }
     Ok(old.len())
+}
+
+/// Drops all news, and goes on with numbers that no client can know: in a backup, whose own would be given a second time once it
+/// is restored. Every client is told to read again.
+pub async fn begin_anew(tx: &mut Tx<'_>) -> Result<(), sqlx::Error> {
+    for sql in [
+        "INSERT INTO news_counters (user_id, seq) SELECT id, 0 FROM users WHERE TRUE ON CONFLICT (user_id) DO NOTHING",
+        "DELETE FROM news",
+    ] {
+        on!(&mut *tx, |c| sqlx::query(sql).execute(c).await.map(drop))?;
+    }
+    let sql = "UPDATE news_counters SET seq = seq + $1";
+    on!(tx, |c| sqlx::query(sql).bind(LEAP).execute(c).await.map(drop))
 }

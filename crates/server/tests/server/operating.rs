@@ -75,6 +75,10 @@ async fn is_whole(server: &TestServer, world: &World) {
     // Work goes on there.
     ann.push_new(&TestPack::new(1_000)).await;
     assert_eq!(soon(server).await, []);
+    // Whatever number of news a client knows, it is none of this server's.
+    for known in [0, 1, 5, 99] {
+        assert_eq!(ben.listen(Some(known)).await.next().await.unwrap().kind, "reset");
+    }
 }
 
 on_both! {
