@@ -78,6 +78,10 @@ pub const NAME_CHARS_MAX: usize = 100;
 pub const PROJECTS_MAX: i64 = 100;
 /// Members of one project: a department, and their list is one answer.
 pub const PROJECT_MEMBERS_MAX: i64 = 200;
+/// Teams of one person who begins another: others may still add them.
+pub const TEAMS_MAX: i64 = 100;
+/// Rosters in a team's chain: weekly changes for two centuries. After it a team can only become smaller.
+pub const ROSTERS_MAX: u32 = 10_000;
 /// Records of one project, deleted ones included: they stay known as deleted.
 pub const RECORDS_MAX: i64 = 10_000;
 /// A record's title, in characters.

@@ -66,6 +66,12 @@ pub async fn insert(tx: &mut Tx<'_>, id: TeamId, name: &str, now: Timestamp) -> 
     Ok(done == 1)
 }
 
+/// How many teams somebody is in.
+pub async fn of(tx: &mut Tx<'_>, member: UserId) -> Result<i64, sqlx::Error> {
+    let sql = "SELECT COUNT(*) FROM team_members WHERE user_id = $1";
+    on!(tx, |c| sqlx::query_scalar(sql).bind(Text(member)).fetch_one(c).await)
+}
+
 /// Makes others that change this team wait.
 pub async fn lock(tx: &mut Tx<'_>, id: TeamId) -> Result<(), sqlx::Error> {
     let sql = locked!(tx, "SELECT id FROM teams WHERE id = $1");

@@ -6,7 +6,7 @@ use segue_api::{
     Code,
     teams::{CreateTeam, PublishRoster, PublishedRoster},
 };
-use segue_domain::{TeamId, UserId, plan::Entitlement};
+use segue_domain::{TeamId, UserId, limits, plan::Entitlement};
 use segue_signed::{
     Member, Roster, SignedKeyCard, SignedRoster, TeamKeyWrap,
     roster::{Chain, identity_fingerprint},
@@ -20,7 +20,7 @@ use crate::{
     people::{check_verified, not_joined},
     person,
     principal::Principal,
-    store::{Tx, key_cards, teams},
+    store::{Tx, key_cards, teams, users},
 };
 
 /// Begins a team.
@@ -39,6 +39,14 @@ pub(crate) async fn create(
     let mut tx = app.db.begin().await?;
     if let Some(first) = once.first_answer(&mut tx, now).await? {
         return Ok(first);
+    }
+    users::lock(&mut tx, principal.user).await?;
+    if teams::of(&mut tx, principal.user).await? >= limits::TEAMS_MAX {
+        return Err(Failure::new(
+            Code::Conflict,
+            format!("You are in {} teams, the most for one who begins another.", limits::TEAMS_MAX),
+        )
+        .or("Leave one that you no longer need, or ask somebody else to begin it."));
     }
     let card = key_cards::current(&mut tx, principal.user).await?;
     let chain = Chain::begin(&form.signed, &card)?;
@@ -79,6 +87,13 @@ pub(crate) async fn next(
         return Err(
             Failure::new(Code::Conflict, "Somebody else has changed this team.").or("Read it again, then try again.")
         );
+    }
+    if before.version >= limits::ROSTERS_MAX && roster.members.len() >= before.members.len() {
+        return Err(Failure::new(
+            Code::Conflict,
+            format!("This team has changed {} times: it can only become smaller.", limits::ROSTERS_MAX),
+        )
+        .or("Begin another team with these people."));
     }
     let card = key_cards::current(&mut tx, principal.user).await?;
     let mut chain = Chain::after(before.clone());

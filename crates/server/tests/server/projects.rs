@@ -250,11 +250,14 @@ on_both! {
     }
 }
 
+/// SQL before a `SELECT` that finds the numbers from 1 to `count` in `n`.
+pub(crate) fn numbers(count: i64) -> String {
+    format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) ")
+}
+
 /// One less than the most of everything.
 async fn fill(server: &TestServer, ann: &Person, path: &str) {
     let project = path.rsplit('/').next().unwrap();
-    let numbers =
-        |count: i64| format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) ");
     let (records, members) = (RECORDS_MAX - 1, PROJECT_MEMBERS_MAX - 2);
     let user = &ann.user_id;
     for sql in [

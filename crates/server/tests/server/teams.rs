@@ -19,13 +19,14 @@ use segue_signed::{
 
 use crate::{
     harness::{
-        Person, TestServer,
+        Database, Person, TestServer,
         person::Answer,
         roster::{after, first, id, keys},
         seal::{TestPack, draw},
         team::Team,
     },
     operating::soon,
+    projects::numbers,
 };
 
 fn unverified() -> (u16, String) {
@@ -380,12 +381,45 @@ on_both! {
             assert_eq!(ann.post("/api/v1/teams", &body).await.refused(), (422, "invalid".to_owned()));
         }
     }
+
+    async fn a_chain_of_the_most_rosters_only_gets_shorter_lists(server: TestServer) {
+        let (ann, ben, cy) = three(&server).await;
+        let mut roster = ann.team_with(&[&ben]).await;
+        roster.version = limits::ROSTERS_MAX - 1;
+        let (bytes, version) = (data_encoding::HEXLOWER.encode(&ann.sign_roster(&roster).encode()), roster.version);
+        let bytes = match server.database {
+            Database::Sqlite => format!("X'{bytes}'"),
+            Database::Postgres(_) => format!("'\\x{bytes}'"),
+        };
+        server.damage(format!("UPDATE team_rosters SET version = {version}, roster = {bytes}").leak()).await;
+        server.damage(format!("UPDATE teams SET version = {version}").leak()).await;
+        let last = after(&roster, &[(&ann, Admin), (&ben, Member), (&cy, Member)]);
+        assert_eq!(ann.publish(&last, keys(&[&cy])).await.status, 200);
+        let same = after(&last, &[(&ann, Admin), (&ben, Admin), (&cy, Member)]);
+        assert_eq!(ann.publish(&same, vec![]).await.refused(), (409, "conflict".to_owned()));
+        let fewer = after(&last, &[(&ann, Admin), (&ben, Member)]);
+        assert_eq!(ann.publish(&fewer, keys(&[&ann, &ben])).await.status, 200);
+    }
+
+    async fn who_is_in_the_most_teams_begins_no_other(server: TestServer) {
+        let (ann, ben, _) = three(&server).await;
+        let roster = ann.team_with(&[]).await;
+        let others = format!("{}SELECT i FROM n", numbers(limits::TEAMS_MAX - 2));
+        server.damage(format!("INSERT INTO teams (id, name, version, epoch, created_at) SELECT 't' || CAST(i AS TEXT), 'n', 1, 1, 1 FROM ({others}) o").leak()).await;
+        let sql = format!("INSERT INTO team_members SELECT 't' || CAST(i AS TEXT), '{}', 'admin' FROM ({others}) o", ann.user_id);
+        server.damage(sql.leak()).await;
+        let last = first(&ann, &[(&ann, Admin)]);
+        assert_eq!(ann.create_team(&last, keys(&[&ann])).await.status, 201);
+        let more = first(&ann, &[(&ann, Admin)]);
+        assert_eq!(ann.create_team(&more, keys(&[&ann])).await.refused(), (409, "conflict".to_owned()));
+        ann.publish(&after(&roster, &[(&ann, Admin), (&ben, Member)]), keys(&[&ben])).await.ok::<PublishedRoster>();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: five hundred people join"]
 async fn a_team_of_the_largest_size_works() {
-    let server = TestServer::start(crate::harness::Database::sqlite()).await;
+    let server = TestServer::start(Database::sqlite()).await;
     let ann = server.owner().await;
     let mut people = Vec::new();
     for number in 1..MEMBERS_MAX {
