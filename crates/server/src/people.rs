@@ -20,7 +20,7 @@ pub(crate) fn check_verified(principal: &Principal) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(Code::AddressNotVerified, "Your address is not verified, so you cannot do this yet.")
-        .or("Ask an owner of this server to vouch for it."))
+        .or("Verify it: segue verify; or ask an owner of this server to vouch for it."))
 }
 
 /// Nobody to hand anything to.
