@@ -17,6 +17,24 @@ impl Connection {
 
     /// Sends a request and reads the whole answer, which must be a success; its body.
     pub(crate) fn exchange(&mut self, request: &[u8]) -> Result<Vec<u8>> {
+        let (status, body) = self.ask(request)?;
+        ensure!(status.starts_with("HTTP/1.1 2"), "the server answered {status}{}", String::from_utf8_lossy(&body));
+        Ok(body)
+    }
+
+    /// Sends a request and reads lines until one is this, for an answer that never ends.
+    pub(crate) fn begin(&mut self, request: &[u8], until: &str) -> Result<()> {
+        self.0.get_mut().write_all(request)?;
+        let mut line = String::new();
+        while line.trim_end() != until {
+            line.clear();
+            ensure!(self.0.read_line(&mut line)? > 0, "the server ended the connection");
+        }
+        Ok(())
+    }
+
+    /// Sends a request and reads the whole answer, whatever it is; its status line and body.
+    pub(crate) fn ask(&mut self, request: &[u8]) -> Result<(String, Vec<u8>)> {
         self.0.get_mut().write_all(request)?;
         let (mut line, mut len) = (String::new(), None);
         self.0.read_line(&mut line)?;
@@ -32,8 +50,7 @@ impl Connection {
         }
         let mut body = vec![0; len.context("the answer tells no length")?];
         self.0.read_exact(&mut body)?;
-        ensure!(status.starts_with("HTTP/1.1 2"), "the server answered {status}{}", String::from_utf8_lossy(&body));
-        Ok(body)
+        Ok((status, body))
     }
 }
 

@@ -6,6 +6,7 @@
 #![expect(clippy::print_stderr, reason = "what goes wrong must not end up among the tables")]
 
 mod bytes;
+mod existence;
 mod generate;
 mod handoff;
 mod http;
@@ -16,6 +17,7 @@ mod proxy;
 mod report;
 mod stage;
 mod start;
+mod streams;
 mod throughput;
 mod tools;
 mod under_load;
@@ -41,6 +43,10 @@ enum Command {
     UnderLoad(under_load::Options),
     /// Count handoffs and claims a second, by 1, 8 and 64 callers.
     Throughput(throughput::Options),
+    /// Keep live connections open, and see what they cost.
+    Streams(streams::Options),
+    /// Compare how long a stranger waits for what exists and for what does not.
+    Existence(existence::Options),
     /// Watch how much memory commands and server hold.
     Memory(memory::Options),
 }
@@ -68,6 +74,8 @@ fn run(command: &Command) -> Result<()> {
         Command::Start(options) => start::run(options),
         Command::UnderLoad(options) => under_load::run(options),
         Command::Throughput(options) => throughput::run(options),
+        Command::Streams(options) => streams::run(options),
+        Command::Existence(options) => existence::run(options),
         Command::Memory(options) => memory::run(options),
     }
 }

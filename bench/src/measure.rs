@@ -62,8 +62,17 @@ pub(crate) fn processor(servers: &[u32]) -> Result<f64> {
 
 /// The most memory a process has held so far, in kB; `None` when it is gone.
 pub(crate) fn peak_kb(process: u32) -> Option<u64> {
+    status_kb(process, "VmHWM:")
+}
+
+/// The memory a process holds now, in kB; `None` when it is gone.
+pub(crate) fn resident_kb(process: u32) -> Option<u64> {
+    status_kb(process, "VmRSS:")
+}
+
+fn status_kb(process: u32, field: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     line.trim().trim_end_matches(" kB").parse().ok()
 }
 

@@ -84,6 +84,12 @@ pub(crate) fn native_id(session: &Path) -> Result<&str> {
     session.file_stem().and_then(|name| name.to_str()).context("a session is named by its id")
 }
 
+/// What somebody's requests are authenticated by.
+pub(crate) fn token(person: &Person) -> Result<String> {
+    let account = serde_json::from_slice(&fs::read(person.segue_home().join("account.json"))?)?;
+    id(&account, "token")
+}
+
 /// The port in an address such as `https://127.0.0.1:4000`.
 pub(crate) fn port_of(url: &str) -> Result<u16> {
     Ok(url.trim_end_matches('/').rsplit(':').next().context("an address has a port")?.parse()?)

@@ -4,16 +4,15 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
-use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::generate::{self, MB};
 use crate::http::{Connection, get};
 use crate::measure::{now, timed};
 use crate::report::{machine, mean, per_mille, table};
-use crate::stage::{Stage, Way, native_id, port_of};
+use crate::stage::{Stage, Way, native_id, port_of, token};
 
 /// What stands in the inbox that is read.
 const HANDOFFS: u64 = 20;
@@ -38,10 +37,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let session = generate::create(&claude, &work, 100_000, seed)?;
         stage.ann.json(&["handoff", native_id(&session)?, "--to", segue_e2e::story::BEN])?;
     }
-    let account: Value = serde_json::from_slice(&fs::read(stage.ben.segue_home().join("account.json"))?)?;
-    let token = account["token"].as_str().context("an account has a token")?;
+    let token = token(&stage.ben)?;
     let requests =
-        [("GET /livez", get("/livez", None)), ("inbox read", get("/api/v1/handoffs?box=inbox", Some(token)))];
+        [("GET /livez", get("/livez", None)), ("inbox read", get("/api/v1/handoffs?box=inbox", Some(&token)))];
     let port = port_of(stage.server.url())?;
     let mut rows = Vec::new();
     let mut seed = 1000;
