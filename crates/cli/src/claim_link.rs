@@ -2,8 +2,6 @@
 //! the handoff's key; `sender` is the first 16 bytes of the fingerprint of the sender's identity key, so that a handoff by
 //! anybody else is refused. Both stand in the fragment, which no browser or proxy sends on.
 
-use std::io::{IsTerminal as _, Read as _};
-
 use data_encoding::BASE64URL_NOPAD;
 use segue_crypto::InviteSecret;
 use segue_domain::InviteId;
@@ -83,17 +81,11 @@ impl ClaimLink {
         if let Ok(link) = std::env::var("SEGUE_CLAIM_LINK") {
             return Self::parse(&link).map(Some);
         }
-        let mut link = String::new();
-        if std::io::stdin().is_terminal() {
-            if !output.may_ask() {
-                return Ok(None);
-            }
-            link =
-                output.ask("Claim link from the sender (empty to wait for their device)", "Set SEGUE_CLAIM_LINK.")?;
+        let link = if output.may_ask() {
+            output.ask("Claim link from the sender (empty to wait for their device)", "Set SEGUE_CLAIM_LINK.")?
         } else {
-            let read = std::io::stdin().take(LINK_BYTES_MAX).read_to_string(&mut link);
-            read.map_err(|error| CliError::usage(format!("the link cannot be read: {error}")))?;
-        }
+            output.piped("the claim link", LINK_BYTES_MAX)?.unwrap_or_default()
+        };
         if link.trim().is_empty() { Ok(None) } else { Self::parse(&link).map(Some) }
     }
 }

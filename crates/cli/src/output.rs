@@ -3,10 +3,11 @@
 use std::{
     cell::RefCell,
     fmt::Display,
-    io::{self, IsTerminal as _, Write},
+    io::{self, BufRead as _, IsTerminal as _, Read as _, Write},
     process::ExitCode,
 };
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 
 use crate::{
@@ -106,6 +107,26 @@ impl Output {
         let read = io::stdin().read_line(&mut line);
         read.map_err(|error| CliError::usage(format!("no answer could be read: {error}")))?;
         Ok(line.trim().to_owned())
+    }
+
+    /// One line from standard input that is no terminal, as a script gives it; `None` when there is none. Whoever left it open
+    /// without meaning to is told what it is that the command waits for.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn piped(&self, what: &str, bytes_max: u64) -> Result<Option<String>> {
+        if self.options.no_input || io::stdin().is_terminal() {
+            return Ok(None);
+        }
+        let stdin = io::stdin();
+        if poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&Timespec::default())) == Ok(0) {
+            self.notice(format!("Waiting for {what} on standard input; --no-input if there is none."));
+        }
+        let mut line = String::new();
+        let read = stdin.lock().take(bytes_max).read_line(&mut line);
+        read.map_err(|error| CliError::usage(format!("{what} cannot be read from standard input: {error}")))?;
+        let line = line.trim();
+        Ok((!line.is_empty()).then(|| line.to_owned()))
     }
 
     /// Says why the command failed, and gives its exit code.

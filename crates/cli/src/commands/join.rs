@@ -3,8 +3,6 @@
 //! Keys and tokens are made and stored here before the server hears of them, so that a join that is cut short at any
 //! point can be repeated with the same link.
 
-use std::io::{IsTerminal as _, Read as _};
-
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use segue_api::account::{Invitation, Join, OpenInvite, SignUp};
 use segue_crypto::{DeviceKey, RecoveryCode, UserRoot, fingerprint::fingerprint};
@@ -103,13 +101,10 @@ fn read_link(argument: Option<&str>, output: &Output) -> Result<String> {
     if let Ok(link) = std::env::var("SEGUE_JOIN_LINK") {
         return Ok(link);
     }
-    if std::io::stdin().is_terminal() {
-        return output.ask("Invite link", "Give the link as an argument, in SEGUE_JOIN_LINK or on standard input.");
+    if let Some(link) = output.piped("the invite link", LINK_BYTES_MAX)? {
+        return Ok(link);
     }
-    let mut link = String::new();
-    let read = std::io::stdin().take(LINK_BYTES_MAX).read_to_string(&mut link);
-    read.map_err(|error| CliError::usage(format!("the link cannot be read: {error}")))?;
-    Ok(link)
+    output.ask("Invite link", "Give the link as an argument, in SEGUE_JOIN_LINK or on standard input.")
 }
 
 /// Asks the server what the invite is for, and makes everything that is made here.

@@ -3,19 +3,10 @@
 //! The code is never an argument, which other users of the machine could read. Who gives one, in `SEGUE_VERIFY_CODE` or on
 //! standard input, asks for no other: a new code ends the one before.
 
-use std::io::{IsTerminal as _, Read as _};
-
 use segue_api::account::ConfirmCode;
 use serde_json::json;
 
-use crate::{
-    account::Account,
-    error::{CliError, Result},
-    home::Home,
-    output::Output,
-    remote::Remote,
-    untrusted::Untrusted,
-};
+use crate::{account::Account, error::Result, home::Home, output::Output, remote::Remote, untrusted::Untrusted};
 
 /// Longest text that is read for a code, in bytes.
 const CODE_BYTES_MAX: u64 = 256;
@@ -23,14 +14,14 @@ const CODE_BYTES_MAX: u64 = 256;
 /// Verifies.
 pub(super) fn run(output: &Output) -> Result<()> {
     let account = Account::load(&Home::find()?)?;
-    let given = given()?;
+    let given = given(output)?;
     let remote = Remote::signed_in(&account)?;
     let code = if let Some(code) = given {
         code
     } else {
         let mailed = remote.ask_code()?;
         let to = Untrusted(&mailed.email);
-        if !std::io::stdin().is_terminal() {
+        if !output.may_ask() {
             let text = format!("A code is on its way to {to}. Give it on standard input: segue verify < FILE");
             return output.answer(text, json!({"email": mailed.email, "email_verified": false}));
         }
@@ -43,12 +34,9 @@ pub(super) fn run(output: &Output) -> Result<()> {
 }
 
 /// The code from the environment or from standard input that is no terminal.
-fn given() -> Result<Option<String>> {
-    let mut code = std::env::var("SEGUE_VERIFY_CODE").unwrap_or_default();
-    if code.is_empty() && !std::io::stdin().is_terminal() {
-        let read = std::io::stdin().take(CODE_BYTES_MAX).read_to_string(&mut code);
-        read.map_err(|error| CliError::usage(format!("the code cannot be read: {error}")))?;
+fn given(output: &Output) -> Result<Option<String>> {
+    match std::env::var("SEGUE_VERIFY_CODE") {
+        Ok(code) if !code.trim().is_empty() => Ok(Some(code.trim().to_owned())),
+        _ => output.piped("the code", CODE_BYTES_MAX),
     }
-    let code = code.trim();
-    Ok((!code.is_empty()).then(|| code.to_owned()))
 }
