@@ -224,6 +224,10 @@ pub struct Handoffs {
 pub struct Claim {
     /// K("claim"): shows that the claimer can open what they claim.
     pub claim_proof: Bytes,
+    /// The claimer's own wrap, which takes the place of the handoff's in the same moment: whatever happens to the claimer or their
+    /// team afterwards, they can open what is theirs. Without it, it comes by `PUT /api/v1/bundles/{id}/own-wrap`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_wrap: Option<Bytes>,
 }
 
 /// A claim that was won; repeating it gives the same answer.

@@ -9,7 +9,7 @@ use segue_domain::{
     handoff::Event,
     limits::{COMMENT_CHARS_MAX, COMMENTS_MAX, REASON_CHARS_MAX},
 };
-use segue_signed::sha256;
+use segue_signed::{Wrap, sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     failure::Failure,
     once::Once,
     principal::Principal,
-    provenance,
+    provenance, snapshot,
     store::{
         comments, declines, handoff_views,
         handoffs::Loaded,
@@ -37,6 +37,7 @@ pub(crate) async fn claim(
 ) -> Result<Claimed, Failure> {
     let session = SessionId::from_bytes(app.draw()?);
     let by = principal.user;
+    let own = body.own_wrap.as_ref().map(|wrap| Wrap::parse(&wrap.0)).transpose()?;
     let mut deed =
         Deed::begin(app, principal, id, once, |loaded| loaded.is_recipient || is_claimer(loaded, by)).await?;
     if let Some(first) = deed.first_answer().await? {
@@ -48,6 +49,9 @@ pub(crate) async fn claim(
     if let State::Claimed { session, .. } = outcome.after.state {
         session_id = session.to_string();
         given = provenance::give(&mut deed, by, session).await?;
+        if let Some(own) = &own {
+            snapshot::keep_own_wrap(&mut deed.tx, principal, Ok(deed.loaded.bundle), own).await?;
+        }
     }
     let answer = Claimed {
         handoff_id: id.to_string(),

@@ -176,13 +176,25 @@ pub(crate) async fn own_wrap(
 ) -> Result<(), Failure> {
     let wrap = Wrap::parse(&body.wrap.0)?;
     let mut tx = app.db.begin().await?;
-    let card = key_cards::current(&mut tx, principal.user).await?;
-    admission::check_own(&wrap, principal, &card.card)?;
-    let id = id.ok_or_else(Failure::not_found)?;
-    if !bundles::is_held(&mut tx, principal.user, id).await? {
-        return Err(Failure::not_found());
-    }
-    wraps::save(&mut tx, id, &wrap).await?;
-    wraps::keep_own(&mut tx, id, principal.user).await?;
+    let held = match id {
+        Some(id) if bundles::is_held(&mut tx, principal.user, id).await? => Ok(id),
+        _ => Err(Failure::not_found()),
+    };
+    keep_own_wrap(&mut tx, principal, held, &wrap).await?;
     Ok(tx.commit().await?)
+}
+
+/// Lets the wrap of a bundle's holder take the place of all others. What is wrong with the wrap itself is said first, whatever
+/// the bundle.
+pub(crate) async fn keep_own_wrap(
+    tx: &mut Tx<'_>,
+    principal: &Principal,
+    held: Result<BundleId, Failure>,
+    wrap: &Wrap,
+) -> Result<(), Failure> {
+    let card = key_cards::current(tx, principal.user).await?;
+    admission::check_own(wrap, principal, &card.card)?;
+    let id = held?;
+    wraps::save(tx, id, wrap).await?;
+    Ok(wraps::keep_own(tx, id, principal.user).await?)
 }

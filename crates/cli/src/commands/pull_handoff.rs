@@ -6,6 +6,7 @@ use std::{fmt::Write as _, path::Path};
 
 use data_encoding::HEXLOWER;
 use segue_api::{
+    Bytes,
     bundles::OwnWrap,
     handoffs::{ActiveTicket, Claim, Claimed, Dropped, DroppedBecause, Handoff, InviteProof, Role},
 };
@@ -83,28 +84,28 @@ fn check_open(handoff: &Handoff) -> Result<()> {
     Err(CliError::new(exit, code, text + &why).hint("If you need it, ask its sender to hand it over again."))
 }
 
-/// Claims, and stores the own-wrap that replaces the sender's.
+/// Claims, with the own-wrap that replaces the sender's.
 fn claim(
     account: &Account,
     remote: &Remote,
     id: HandoffId,
     verified: &VerifiedHandoff,
 ) -> Result<(SessionId, Claimed)> {
-    let proof = verified.opened.claim_proof().to_vec();
-    let claimed = remote.claim(id, &Claim { claim_proof: proof.into() })?;
+    let (proof, keys) = (verified.opened.claim_proof().to_vec(), account.keys()?);
+    let own: Bytes = verified.opened.own_wrap(owner(account, &keys)).encode().into();
+    // Who has a link proves it first: once the wraps have gone, nobody could come again with it.
+    let at_once = verified.link.is_none().then(|| own.clone());
+    let claimed = remote.claim(id, &Claim { claim_proof: proof.into(), own_wrap: at_once })?;
     let bundle = BundleId::from_bytes(verified.opened.verified().header().bundle_id);
     if claimed.bundle_id != bundle.to_string() {
         return Err(CliError::verification("the server gave another bundle than the one that was verified"));
     }
     if let Some(link) = &verified.link {
-        // Before the wraps go: who comes again has the own-wrap and no link.
-        let bundle = &verified.opened.verified().header().bundle_id;
-        let proof = link.secret.proof(bundle, &account.key_card()?.card).to_vec();
+        let bundle_id = &verified.opened.verified().header().bundle_id;
+        let proof = link.secret.proof(bundle_id, &account.key_card()?.card).to_vec();
         remote.invite_proof(id, &InviteProof { proof: proof.into() })?;
+        remote.own_wrap(bundle, &OwnWrap { wrap: own })?;
     }
-    let keys = account.keys()?;
-    let own = verified.opened.own_wrap(owner(account, &keys));
-    remote.own_wrap(bundle, &OwnWrap { wrap: own.encode().into() })?;
     check_given(&claimed, verified.opened.verified().header())?;
     let session = claimed.session_id.parse().map_err(|_| {
         CliError::new(Exit::Network, "answer", "the server's answer names no session").hint("See segue doctor.")

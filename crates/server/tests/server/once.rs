@@ -40,7 +40,7 @@ on_both! {
         assert!(handoffs.iter().all(|handoff| *handoff == handoffs[0]));
         assert_eq!(server.count("SELECT COUNT(*) FROM outbox").await, 1);
 
-        let claim = Claim { claim_proof: draft.claim.to_vec().into() };
+        let claim = Claim { claim_proof: draft.claim.to_vec().into(), own_wrap: None };
         let path = format!("/api/v1/handoffs/{id}/claim");
         let answers = join_all((0..16).map(|_| ben.post_once(&path, "four", &claim))).await;
         assert!(answers.iter().all(|answer| answer.status == 200 && answer.body == answers[0].body));

@@ -3,14 +3,16 @@
 use segue_api::{
     account::Account,
     bundles::{Bundle, OwnWrap},
-    handoffs::{Claimed, Handoff, Handoffs, Role},
+    handoffs::{Claim, Claimed, Handoff, Handoffs, Role},
     sessions::{Session, Sessions},
 };
-use segue_signed::WrapKind;
+use segue_signed::{MemberRole, WrapKind};
 
 use crate::harness::{
     TestServer,
+    roster::{after, keys},
     seal::{Draft, TestPack, wrap},
+    team::Team,
 };
 
 on_both! {
@@ -81,5 +83,27 @@ on_both! {
         assert_eq!(again, claimed);
         let bundle: Bundle = ann.get(&format!("/api/v1/handoffs/{}/bundle", handoff.handoff_id)).await.ok();
         assert!(bundle.wrap.is_none() && bundle.preview.is_none());
+    }
+
+    async fn a_claim_that_brings_its_own_wrap_needs_nothing_of_the_team_any_more(server: TestServer) {
+        let (ann, ben) = server.ann_and_ben().await;
+        let roster = ann.team_with(&[&ben]).await;
+        let (snapshot, _) = ann.push_new(&TestPack::new(5_000)).await;
+        let (draft, handoff) = ann.hand_to_team(&snapshot, &Team::published(&roster)).await;
+        let path = format!("/api/v1/handoffs/{}", handoff.handoff_id);
+        let claim = |wrap: Vec<u8>| Claim { claim_proof: draft.claim.to_vec().into(), own_wrap: Some(wrap.into()) };
+        // One that is not his leaves everything as it was.
+        let not_his = ben.post(&format!("{path}/claim"), &claim(wrap(WrapKind::Own, ann.card()).encode())).await;
+        assert_eq!(not_his.status, 422);
+        assert_eq!(ben.get(&path).await.ok::<Handoff>().status, "pending");
+        let own = wrap(WrapKind::Own, ben.card()).encode();
+        for _ in 0..2 {
+            ben.post(&format!("{path}/claim"), &claim(own.clone())).await.ok::<Claimed>();
+        }
+        assert_eq!(server.count("SELECT COUNT(*) FROM wraps WHERE kind = 'team'").await, 0);
+        let left = after(&roster, &[(&ann, MemberRole::Admin)]);
+        assert_eq!(ann.publish(&left, keys(&[&ann])).await.status, 200);
+        let bundle: Bundle = ben.get(&format!("{path}/bundle")).await.ok();
+        assert_eq!(bundle.wrap.unwrap().0, own);
     }
 }

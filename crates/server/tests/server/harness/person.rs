@@ -237,7 +237,7 @@ impl Person {
     }
 
     pub(crate) async fn claim(&self, handoff_id: &str, proof: [u8; 32]) -> Answer {
-        let body = Claim { claim_proof: proof.to_vec().into() };
+        let body = Claim { claim_proof: proof.to_vec().into(), own_wrap: None };
         self.post(&format!("/api/v1/handoffs/{handoff_id}/claim"), &body).await
     }
 }

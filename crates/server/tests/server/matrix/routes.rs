@@ -136,7 +136,9 @@ impl Route {
             }
             ("POST", "/api/v1/projects/{id}/records/{kind}") => Ok(json!({"title": "Mine"})),
             ("POST", "/api/v1/projects/{id}/members") => Ok(json!({"user_id": asker.user_id, "role": "member"})),
-            ("POST", "/api/v1/handoffs/{id}/claim") => serde_json::to_value(Claim { claim_proof: bytes(vec![0; 32]) }),
+            ("POST", "/api/v1/handoffs/{id}/claim") => {
+                serde_json::to_value(Claim { claim_proof: bytes(vec![0; 32]), own_wrap: None })
+            }
             ("POST", "/api/v1/handoffs/{id}/revoke") => Ok(json!({"reason": "x"})),
             ("POST", "/api/v1/handoffs/{id}/comments") => Ok(json!({"body": "x"})),
             ("POST", "/api/v1/handoffs/{id}/wraps") => {
