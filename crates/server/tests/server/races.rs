@@ -459,22 +459,30 @@ mod whatever_is_done_at_once_was_done_in_some_order {
 }
 
 mod whatever_is_done_at_once_was_done_in_some_order_a_hundred_thousand_times {
+    use tokio::runtime::Runtime;
+
     use super::{Database, LONG_SERVERS, race_on};
 
-    #[tokio::test(flavor = "multi_thread")]
-    #[ignore = "long: fifty thousand races"]
-    async fn sqlite() {
+    /// Each in a runtime of its own: with it end the servers, and their connections to the database.
+    fn race(database: impl AsyncFn() -> Option<Database>) {
         for seed in 1..=LONG_SERVERS {
-            race_on(Database::sqlite(), seed).await;
+            Runtime::new().unwrap().block_on(async {
+                if let Some(database) = database().await {
+                    race_on(database, seed).await;
+                }
+            });
         }
     }
 
-    #[tokio::test(flavor = "multi_thread")]
+    #[test]
     #[ignore = "long: fifty thousand races"]
-    async fn postgres_of_two_servers() {
-        for seed in 1..=LONG_SERVERS {
-            let Some(database) = Database::postgres().await else { return };
-            race_on(database, seed).await;
-        }
+    fn sqlite() {
+        race(async || Some(Database::sqlite()));
+    }
+
+    #[test]
+    #[ignore = "long: fifty thousand races"]
+    fn postgres_of_two_servers() {
+        race(Database::postgres);
     }
 }
