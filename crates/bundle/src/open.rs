@@ -98,7 +98,7 @@ pub fn verify_envelope(
     {
         return Err(VerifyError::NotARecipient);
     }
-    if expected.reader == Reader::LateJoiner && !is_for_an_invite(header) {
+    if expected.reader == Reader::LateJoiner && !header.is_for_an_invite() {
         return Err(VerifyError::NotARecipient);
     }
     if header.kind != expected.kind {
@@ -117,10 +117,6 @@ pub fn verify_envelope(
         return Err(VerifyError::RolledBack);
     }
     Ok(VerifiedEnvelope { signed })
-}
-
-fn is_for_an_invite(header: &Header) -> bool {
-    header.recipients.iter().any(|recipient| recipient.kind == WrapKind::Invite)
 }
 
 /// An envelope that passed [`verify_envelope`].
@@ -174,7 +170,7 @@ impl VerifiedEnvelope {
     /// Opens the wrap that a sender made for `user_id`, who joined after the bundle was sealed for an invite. Who else could
     /// have made it is who has the invite: nobody is deceived who trusts the sender with whom they invite.
     pub fn unwrap_late(self, key: &EncryptionKey, user_id: &str, wrap: &Wrap) -> Result<OpenedBundle, UnlockError> {
-        if wrap.kind != WrapKind::User || wrap.id != user_id || !is_for_an_invite(self.header()) {
+        if wrap.kind != WrapKind::User || wrap.id != user_id || !self.header().is_for_an_invite() {
             return Err(UnlockError::NotListed);
         }
         let key = unwrap(key, BundleRef::of(self.envelope()), wrap)?;

@@ -73,18 +73,13 @@ impl Output {
         self.options.json
     }
 
-    /// Whether to answer every question with yes.
-    pub fn says_yes(&self) -> bool {
-        self.options.yes
-    }
-
-    /// Asks a person for a yes, unless `--yes` said it.
+    /// Asks a person for a yes, unless `--yes` said it. When nobody can be asked, `otherwise` says what to do.
     ///
     /// # Errors
     /// When nobody can be asked.
-    pub fn agrees(&self, question: &str) -> Result<bool> {
+    pub fn agrees(&self, question: &str, otherwise: &str) -> Result<bool> {
         let yes = |answer: String| matches!(answer.to_lowercase().as_str(), "y" | "yes");
-        Ok(self.options.yes || yes(self.ask(question, "Confirm with --yes.")?))
+        Ok(self.options.yes || yes(self.ask(&format!("{question} (y/N)"), otherwise)?))
     }
 
     /// Whether somebody is there to answer.

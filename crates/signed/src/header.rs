@@ -132,6 +132,11 @@ pub struct Header {
 impl Header {
     const LABEL: &'static str = "segue/bundle/1";
 
+    /// Whether it is for somebody who had not joined when it was signed (SPEC T19).
+    pub fn is_for_an_invite(&self) -> bool {
+        self.recipients.iter().any(|recipient| recipient.kind == WrapKind::Invite)
+    }
+
     /// The header as bytes.
     pub fn encode(&self) -> Vec<u8> {
         Writer::labelled(Self::LABEL)

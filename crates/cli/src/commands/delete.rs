@@ -21,8 +21,8 @@ pub(super) fn run(options: &args::Delete, output: &Output) -> Result<()> {
     let library = Library::new(&home);
     let record = resolve_recorded(&library, &options.session)?;
     let id = record.session_id()?;
-    let question = format!("Delete {id} from the server? (y/N)");
-    if !output.agrees(&question)? {
+    let question = format!("Delete {id} from the server?");
+    if !output.agrees(&question, "Confirm with --yes.")? {
         return output.answer("Nothing was deleted.", json!({"session_id": id.to_string(), "deleted": false}));
     }
     let _lock = library.lock(id)?;

@@ -151,7 +151,7 @@ fn remove(remote: &Remote, project: &Project, email: &str, output: &Output) -> R
 
 fn delete(remote: &Remote, project: &Project, output: &Output) -> Result<()> {
     let name = Untrusted(&project.name);
-    let deleted = output.agrees(&format!("Delete {name} with all its records? (y/N)"))?;
+    let deleted = output.agrees(&format!("Delete {name} with all its records?"), "Confirm with --yes.")?;
     if deleted {
         remote.delete_project(id(project)?)?;
     }

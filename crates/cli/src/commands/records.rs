@@ -140,7 +140,7 @@ impl<'a> Shelf<'a> {
 
     fn delete(&self, name: &str) -> Result<()> {
         let reference = self.reference(name)?;
-        let deleted = self.output.agrees(&format!("Delete the {} {name}? (y/N)", self.kind))?;
+        let deleted = self.output.agrees(&format!("Delete the {} {name}?", self.kind), "Confirm with --yes.")?;
         if deleted {
             self.remote.delete_record(self.project, &reference)?;
         }

@@ -153,7 +153,7 @@ fn rename(editor: &Editor<'_>, id: TeamId, name: &str, output: &Output) -> Resul
 }
 
 fn delete(editor: &Editor<'_>, id: TeamId, output: &Output) -> Result<()> {
-    if !output.agrees(&format!("End {id} for good? (y/N)"))? {
+    if !output.agrees(&format!("End {id} for good?"), "Confirm with --yes.")? {
         return output.answer("Nothing was changed.", json!({"team_id": id.to_string(), "deleted": false}));
     }
     editor.publish(id, |_| Ok(Some(Change::default())))?;

@@ -36,7 +36,11 @@ impl Opening {
         Ok(match wrap.kind {
             WrapKind::Own => Self::Own,
             WrapKind::Team => Self::Team,
-            WrapKind::User if is_for_an_invite(envelope) => Self::Late,
+            WrapKind::User
+                if SignedEnvelope::parse(envelope).is_ok_and(|signed| signed.envelope.header.is_for_an_invite()) =>
+            {
+                Self::Late
+            }
             WrapKind::User => Self::User,
             WrapKind::Invite => Self::Link(link(wrap, sender, output)?),
         })
@@ -86,12 +90,6 @@ impl Opening {
     pub(super) fn into_link(self) -> Option<ClaimLink> {
         if let Self::Link(link) = self { Some(link) } else { None }
     }
-}
-
-fn is_for_an_invite(envelope: &[u8]) -> bool {
-    SignedEnvelope::parse(envelope).is_ok_and(|signed| {
-        signed.envelope.header.recipients.iter().any(|recipient| recipient.kind == WrapKind::Invite)
-    })
 }
 
 /// The claim link, without which who joined later waits for the sender's device (SPEC T19).

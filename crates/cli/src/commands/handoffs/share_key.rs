@@ -48,11 +48,10 @@ pub(super) fn run(home: &Home, account: &Account, remote: &Remote, id: HandoffId
 /// The server names the person, so a person confirms that it is the right one.
 fn confirm(email: &str, fingerprint: &str, output: &Output) -> Result<()> {
     let question = format!(
-        "{} has joined with the fingerprint\n  {fingerprint}\nAsk them, not by Segue: segue whoami shows it to them. Is it theirs? (y/N)",
+        "{} has joined with the fingerprint\n  {fingerprint}\nAsk them, not by Segue: segue whoami shows it to them. Is it theirs?",
         Untrusted(email)
     );
-    let yes = |answer: String| matches!(answer.to_lowercase().as_str(), "y" | "yes");
-    if output.says_yes() || yes(output.ask(&question, "Compare it and confirm with --yes.")?) {
+    if output.agrees(&question, "Compare it and confirm with --yes.")? {
         return Ok(());
     }
     Err(CliError::new(Exit::Error, "not_confirmed", "nothing was shared").hint("The handoff still waits."))
