@@ -77,8 +77,14 @@ impl Account {
     /// [`Exit::NotSignedIn`] when there is none.
     pub fn load(home: &Home) -> Result<Self> {
         Self::find(home)?.ok_or_else(|| {
-            CliError::new(Exit::NotSignedIn, "not_signed_in", "nobody is signed in here")
-                .hint("Join a server first: segue join LINK")
+            let error = CliError::new(Exit::NotSignedIn, "not_signed_in", "nobody is signed in here");
+            // Who set a token would look for the fault there.
+            let by_token = std::env::var("SEGUE_TOKEN").is_ok_and(|token| !token.is_empty());
+            error.hint(if by_token {
+                "A token has no keys and cannot do this: join a server on this device, segue join LINK"
+            } else {
+                "Join a server first: segue join LINK"
+            })
         })
     }
 

@@ -44,7 +44,7 @@ pub enum Command {
     Join(Join),
     /// Invite somebody; prints the link to give them
     Invite(Invite),
-    /// Verify your e-mail address with a code that comes by mail
+    /// Verify your e-mail address with a code that comes by mail; it is read from SEGUE_VERIFY_CODE, standard input or a prompt
     Verify,
     /// Vouch that an address is somebody's who has joined (owners only; recorded)
     Vouch(Vouch),
@@ -275,8 +275,9 @@ pub struct Page {
 /// Claim a handoff.
 #[derive(Debug, Args)]
 pub struct PullHandoff {
-    /// The handoff's id; if you joined after it was sent, the claim link is read from SEGUE_CLAIM_LINK, standard input or a prompt
-    pub handoff: String,
+    /// The handoff's id, or the address in its mail. Without one, and if you joined after it was sent: the claim link, from
+    /// SEGUE_CLAIM_LINK, standard input or a prompt
+    pub handoff: Option<String>,
 }
 
 /// Continue a session.

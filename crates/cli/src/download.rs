@@ -18,7 +18,7 @@ use segue_formats::Header;
 use segue_signed::{BundleKind, PackEntry, SignedKeyCard, Wrap};
 use serde_json::Value;
 
-use self::opening::Opening;
+use self::opening::{Opening, claim_link};
 use crate::{
     account::Account,
     capture::HEADER_PATH,
@@ -68,6 +68,7 @@ pub fn verify_handoff(
     account: &Account,
     remote: &Remote,
     id: HandoffId,
+    link: Option<ClaimLink>,
     output: &Output,
     claimed: bool,
 ) -> Result<VerifiedHandoff> {
@@ -80,7 +81,7 @@ pub fn verify_handoff(
     })?;
     let wrap = Wrap::parse(&wrap.0).map_err(|error| refused(&error))?;
     let handoff_id = id.to_string();
-    let opening = Opening::of(&wrap, &bundle.envelope.0, &bundle.sender_email, output)?;
+    let opening = Opening::of(&wrap, &bundle.envelope.0, || claim_link(link, &wrap, &bundle.sender_email, output))?;
     let reader = opening.reader(&wrap, account);
     let expected = Expected {
         kind: BundleKind::Handoff,

@@ -142,6 +142,14 @@ impl Library {
         self.folder(id).join("content")
     }
 
+    /// Makes sure that a session can be taken in.
+    ///
+    /// # Errors
+    /// When this folder cannot be written to.
+    pub fn begin(&self) -> Result<()> {
+        self.lock_name("begin").map(drop)
+    }
+
     /// Takes a session's lock, so that two commands do not change it at once. Waits for the other one.
     pub fn lock(&self, id: SessionId) -> Result<File> {
         self.lock_name(&id.to_string())

@@ -188,7 +188,7 @@ impl Remote {
         let mut attempt = 1;
         loop {
             let answer = build()?.send().await;
-            let busy = answer.as_ref().is_ok_and(|response| response.status() == StatusCode::SERVICE_UNAVAILABLE);
+            let busy = answer.as_ref().is_ok_and(|response| is_away(response.status()));
             let lost =
                 answer.as_ref().is_err_and(|error| error.is_connect() || error.is_timeout() || error.is_request());
             if attempt == ATTEMPTS_MAX || !(busy || lost) {
@@ -206,10 +206,19 @@ impl Remote {
             cause = source;
         }
         let host = self.base.host_str().unwrap_or_default();
-        CliError::new(Exit::Network, "unreachable", format!("{host} cannot be reached: {cause}")).hint(
-            "Check the network and that the server runs, then try again: nothing is lost and nothing is done twice.",
-        )
+        let cause = cause.to_string();
+        let hint = if cause.contains("certificate") {
+            "Check this machine's clock. Did an authority of your own sign the certificate? Name its file in SSL_CERT_FILE."
+        } else {
+            "Check the network and that the server runs, then try again: nothing is lost and nothing is done twice."
+        };
+        CliError::new(Exit::Network, "unreachable", format!("{host} cannot be reached: {cause}")).hint(hint)
     }
+}
+
+/// Whether the server, or a proxy in its place, says that it does not answer now.
+fn is_away(status: StatusCode) -> bool {
+    matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT)
 }
 
 /// Whether a server is on this machine.
@@ -256,14 +265,22 @@ fn default_hint(code: Code) -> &'static str {
 /// The server's refusal in the words of the command line.
 async fn refused(response: Response) -> CliError {
     let status = response.status();
+    let wait = response.headers().get(header::RETRY_AFTER).and_then(|wait| wait.to_str().ok()?.parse::<u32>().ok());
     let body = read(response, 64 * 1024).await.unwrap_or_default();
     let Ok(problem) = serde_json::from_slice::<Problem>(&body) else {
-        return CliError::new(Exit::Network, "answer", format!("the server answered {status}"))
-            .hint("Something between here and the server answers in its place, or this is no Segue server.");
+        let hint = if is_away(status) {
+            "The server is down or begins anew. Try again: nothing is lost and nothing is done twice."
+        } else {
+            "Something between here and the server answers in its place, or this is no Segue server."
+        };
+        return CliError::new(Exit::Network, "answer", format!("the server answered {status}")).hint(hint);
     };
     let (exit, code) = of_code(problem.code);
     let title = crate::untrusted::Untrusted(&problem.title).to_string();
     let mut hint = crate::untrusted::Untrusted(&problem.detail).to_string();
+    if let (Code::RateLimited, Some(seconds)) = (problem.code, wait) {
+        hint = format!("Try again in {seconds} seconds.");
+    }
     if hint.is_empty() {
         default_hint(problem.code).clone_into(&mut hint);
     }

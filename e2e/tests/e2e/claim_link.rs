@@ -82,6 +82,26 @@ fn a_link_of_somebody_else_opens_nothing_and_claims_nothing() -> Result<()> {
 }
 
 #[test]
+fn the_link_alone_finds_its_handoff_and_is_no_argument() -> Result<()> {
+    let root = TempDir::new()?;
+    let (story, handed, cy) = begin(&root)?;
+    let (handoff, link) = (id(&handed, "handoff_id")?, id(&handed, "claim_link")?);
+    invite(&story.ann, &cy, CY)?;
+    // Another one waits as well.
+    story.ann.json(&["handoff", SESSION, "--to", CY])?;
+    let shown = cy.run(&["pull-handoff", &link])?;
+    assert!(shown.code == 2 && !shown.stderr.contains(&link) && shown.stderr.contains("SEGUE_CLAIM_LINK"));
+    let ben = story.ben.clone().with("SEGUE_CLAIM_LINK", &link).run(&["pull-handoff"])?;
+    assert_eq!(ben.code, 4, "it waits in no inbox of his");
+    let pulled = cy.clone().with("SEGUE_CLAIM_LINK", &link).json(&["pull-handoff"])?;
+    assert_eq!(pulled["handoff_id"], json!(handoff));
+    // The address of the mail's page does as well as the id in it.
+    let page = format!("{}/i/{handoff}", story.server.url());
+    assert_eq!(cy.json(&["pull-handoff", &page])?["session_id"], pulled["session_id"]);
+    Ok(())
+}
+
+#[test]
 fn the_link_is_in_no_answer_that_did_not_ask_for_it() -> Result<()> {
     let root = TempDir::new()?;
     let (story, _, _) = begin(&root)?;

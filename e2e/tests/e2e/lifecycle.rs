@@ -1,8 +1,15 @@
 //! What both sides do to a handoff, with the real command line (SPEC T9–T14, T20).
 
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::TcpListener,
+    thread,
+};
+
 use anyhow::Result;
 use segue_e2e::{
-    person::fixture,
+    person::{Person, fixture},
     story::{Story, invite},
 };
 use serde_json::{Value, json};
@@ -98,9 +105,9 @@ fn a_log_that_is_rewritten_is_noticed() -> Result<()> {
         }
     })?;
     let account = story.ann.segue_home().join("account.json");
-    let mut file: Value = serde_json::from_slice(&std::fs::read(&account)?)?;
+    let mut file: Value = serde_json::from_slice(&fs::read(&account)?)?;
     file["server"] = json!(lie.url());
-    std::fs::write(&account, serde_json::to_vec(&file)?)?;
+    fs::write(&account, serde_json::to_vec(&file)?)?;
     for command in ["get", "events"] {
         let refused = story.ann.run(&["handoffs", command, &handoff])?;
         assert_eq!((refused.code, refused.stderr.contains("rewritten")), (9, true), "{command}: {}", refused.stderr);
@@ -123,7 +130,7 @@ fn a_stranger_learns_nothing_from_any_of_it() -> Result<()> {
     let root = TempDir::new()?;
     let story = begin(&root)?;
     let handoff = story.hand_over(SESSION, &[])?;
-    let cy = segue_e2e::person::Person::new(&root.path().join("cy"))?;
+    let cy = Person::new(&root.path().join("cy"))?;
     invite(&story.ann, &cy, "cy@example.com")?;
     let nobody = "hnd_00000000000000000000000000";
     for arguments in [
@@ -144,4 +151,43 @@ fn a_stranger_learns_nothing_from_any_of_it() -> Result<()> {
         assert_eq!((known.0, &known), (4, &unknown), "{arguments:?}");
     }
     Ok(())
+}
+
+#[test]
+fn a_machine_that_cannot_take_it_in_claims_nothing() -> Result<()> {
+    let root = TempDir::new()?;
+    let story = begin(&root)?;
+    let handoff = story.hand_over(SESSION, &[])?;
+    let sessions = story.ben.segue_home().join("sessions");
+    fs::write(&sessions, "in the way")?;
+    let refused = story.ben.run(&["pull-handoff", &handoff])?;
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    assert_eq!(story.ann.json(&["handoffs", "get", &handoff])?["status"], "pending");
+    fs::remove_file(sessions)?;
+    story.ben.json(&["pull-handoff", &handoff])?;
+    Ok(())
+}
+
+#[test]
+fn a_proxy_whose_server_is_away_is_asked_again() -> Result<()> {
+    let (listener, root) = (TcpListener::bind("127.0.0.1:0")?, TempDir::new()?);
+    let server = format!("http://{}", listener.local_addr()?);
+    let away = thread::spawn(move || {
+        for stream in listener.incoming().take(3) {
+            let mut stream = BufReader::new(stream?);
+            let mut line = String::new();
+            while line != "\r\n" {
+                line.clear();
+                stream.read_line(&mut line)?;
+            }
+            let answer = "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno";
+            stream.get_mut().write_all(answer.as_bytes())?;
+        }
+        anyhow::Ok(())
+    });
+    let program = Person::new(&root.path().join("ci"))?;
+    let refused = program.with("SEGUE_TOKEN", "x").with("SEGUE_SERVER", &server).run(&["handoffs", "inbox"])?;
+    assert!(refused.code == 6 && refused.stderr.contains("down or begins anew"), "{}", refused.stderr);
+    // It came three times.
+    away.join().expect("the proxy does not panic")
 }

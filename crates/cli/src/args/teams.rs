@@ -28,7 +28,7 @@ pub enum Team {
         #[arg(long)]
         admin: bool,
     },
-    /// Take somebody out of a team; everybody else gets a new team key
+    /// Take somebody out of a team, as its admin; everybody else gets a new team key. Who wants to leave asks an admin
     Remove {
         /// The team's id, the beginning of one, or its name
         team: String,

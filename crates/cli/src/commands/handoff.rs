@@ -142,7 +142,7 @@ fn report(
             None => format!("Tell them:\n\n  segue pull-handoff {id}"),
             Some(link) => format!(
                 "They have not joined yet: the server's mail invites them. Give them this claim link yourself, in a way that the\n\
-                 server's owner does not read; with it and their mailbox they can claim:\n\n  {link}\n\n\
+                 server's owner does not read; with it and their mailbox they can claim (segue pull-handoff asks for it):\n\n  {link}\n\n\
                  Without it: segue handoffs share-key {id}, once they have joined."
             ),
         },

@@ -96,7 +96,7 @@ fn get(home: &Home, remote: &Remote, id: HandoffId, output: &Output) -> Result<(
         text.push_str(&awaits_key(&handoff));
     } else if handoff.status == "pending" && handoff.role != Role::Sender && !remote.is_by_token() {
         // The card is the server's copy of what the sender signed: shown as true only after it was verified.
-        let verified = download::verify_handoff(home, &account(home, remote)?, remote, id, output, false)?;
+        let verified = download::verify_handoff(home, &account(home, remote)?, remote, id, None, output, false)?;
         check_signed(&handoff, &verified)?;
         if let Some(summary) = verified.preview()? {
             value["summary"] = summary.clone();
@@ -124,7 +124,7 @@ fn awaits_key(handoff: &Handoff) -> String {
 /// The sealed summary, which its sender's client wrote: also before the claim (SPEC T20).
 fn summary(home: &Home, account: &Account, remote: &Remote, id: HandoffId, output: &Output) -> Result<()> {
     let over = remote.handoff(id)?.status != "pending";
-    let verified = download::verify_handoff(home, account, remote, id, output, over)?;
+    let verified = download::verify_handoff(home, account, remote, id, None, output, over)?;
     let summary = verified.preview()?.ok_or_else(|| {
         CliError::not_found("this handoff has no summary").hint("Its sender's client wrote none, or it has ended.")
     })?;
@@ -156,9 +156,14 @@ fn check_signed(handoff: &Handoff, verified: &VerifiedHandoff) -> Result<()> {
         .hint("Do not believe it. Tell whoever runs the server."))
 }
 
-/// Reads a handoff's id.
+/// Reads a handoff's id, alone or in the address of its page. A claim link is not repeated: it is a secret.
 pub(super) fn parse_id(text: &str) -> Result<HandoffId> {
-    text.trim().parse().map_err(|_| {
+    if text.contains('#') {
+        return Err(CliError::usage("a claim link is no argument: other users of this machine could read it")
+            .hint("Run segue pull-handoff alone and paste it when it asks, pipe it in, or set SEGUE_CLAIM_LINK."));
+    }
+    let address = text.trim().rsplit_once("/i/").filter(|(server, _)| server.starts_with("http"));
+    address.map_or(text.trim(), |(_, id)| id).parse().map_err(|_| {
         CliError::not_found(format!("{} is not a handoff", Untrusted(text)))
             .hint("A handoff's id looks like hnd_0123…; see segue handoffs inbox.")
     })
@@ -227,7 +232,8 @@ fn described(recipient: &Recipient) -> String {
     match recipient {
         Recipient::User(party) => format!("{} <{}>", Untrusted(&party.name), Untrusted(&party.email)),
         Recipient::Team { team_id, name } => format!("the team {} ({})", Untrusted(name), Untrusted(team_id)),
-        Recipient::Address { email } => format!("{}, who has not joined yet", Untrusted(email)),
+        // Who has joined meanwhile and waits for the key reads this too.
+        Recipient::Address { email } => format!("{}, who had not joined when it was sent", Untrusted(email)),
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Each step can be cut short and repeated: a won claim stays won, and the record is written last.
 
+mod by_link;
+
 use std::{fmt::Write as _, path::Path};
 
 use data_encoding::HEXLOWER;
@@ -32,10 +34,14 @@ use crate::{
 
 /// Pulls.
 pub(super) fn run(options: &args::PullHandoff, output: &Output) -> Result<()> {
-    let id = parse_id(&options.handoff)?;
+    let named = options.handoff.as_deref().map(parse_id).transpose()?;
     let home = Home::find()?;
     let account = Account::load(&home)?;
     let (library, remote) = (Library::new(&home), Remote::signed_in(&account)?);
+    let (id, link) = match named {
+        Some(id) => (id, None),
+        None => by_link::ask(&remote, output).map(|(id, link)| (id, Some(link)))?,
+    };
     let handoff = remote.handoff(id)?;
     if handoff.role == Role::Sender {
         return Err(CliError::not_found("you sent this handoff; only its recipient can claim it")
@@ -43,7 +49,9 @@ pub(super) fn run(options: &args::PullHandoff, output: &Output) -> Result<()> {
     }
     check_open(&handoff)?;
     let claimed = handoff.status == "claimed";
-    let verified = download::verify_handoff(&home, &account, &remote, id, output, claimed)?;
+    let verified = download::verify_handoff(&home, &account, &remote, id, link, output, claimed)?;
+    // Whatever keeps this machine from taking the session in must be known before nobody else can have it.
+    library.begin()?;
     let (session, given) = claim(&account, &remote, id, &verified)?;
     let _lock = library.lock(session)?;
     let (content, known) = (library.content(session), library.find(session)?);

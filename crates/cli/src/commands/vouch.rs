@@ -4,7 +4,15 @@ use segue_api::invites::Vouch;
 use segue_domain::UserId;
 use serde_json::json;
 
-use crate::{account::Account, args, error::Result, home::Home, output::Output, remote::Remote, untrusted::Untrusted};
+use crate::{
+    account::Account,
+    args,
+    error::{Exit, Result},
+    home::Home,
+    output::Output,
+    remote::Remote,
+    untrusted::Untrusted,
+};
 
 /// Vouches.
 pub(super) fn run(options: &args::Vouch, output: &Output) -> Result<()> {
@@ -15,7 +23,11 @@ pub(super) fn run(options: &args::Vouch, output: &Output) -> Result<()> {
     } else {
         Vouch { email: Some(who), user_id: None }
     };
-    let person = Remote::signed_in(&account)?.vouch(&body)?;
+    let vouched = Remote::signed_in(&account)?.vouch(&body);
+    let person = vouched.map_err(|error| match error.exit {
+        Exit::NotFound => error.hint("Nobody has joined with this address or id: segue invite EMAIL --vouch"),
+        _ => error,
+    })?;
     let text = format!(
         "Vouched for {} ({}): handoffs to {} reach them from now on.",
         Untrusted(&person.name),

@@ -31,18 +31,14 @@ pub(super) enum Opening {
 }
 
 impl Opening {
-    /// What `wrap` asks for. A claim link is asked of the person.
-    pub(super) fn of(wrap: &Wrap, envelope: &[u8], sender: &str, output: &Output) -> Result<Self> {
+    /// What `wrap` asks for; `link` asks for a claim link.
+    pub(super) fn of(wrap: &Wrap, envelope: &[u8], link: impl FnOnce() -> Result<ClaimLink>) -> Result<Self> {
         Ok(match wrap.kind {
             WrapKind::Own => Self::Own,
             WrapKind::Team => Self::Team,
-            WrapKind::User
-                if SignedEnvelope::parse(envelope).is_ok_and(|signed| signed.envelope.header.is_for_an_invite()) =>
-            {
-                Self::Late
-            }
+            WrapKind::User if is_for_an_invite(envelope) => Self::Late,
             WrapKind::User => Self::User,
-            WrapKind::Invite => Self::Link(link(wrap, sender, output)?),
+            WrapKind::Invite => Self::Link(link()?),
         })
     }
 
@@ -92,9 +88,14 @@ impl Opening {
     }
 }
 
-/// The claim link, without which who joined later waits for the sender's device (SPEC T19).
-fn link(wrap: &Wrap, sender: &str, output: &Output) -> Result<ClaimLink> {
-    let link = ClaimLink::given(output)?.ok_or_else(|| {
+fn is_for_an_invite(envelope: &[u8]) -> bool {
+    SignedEnvelope::parse(envelope).is_ok_and(|signed| signed.envelope.header.is_for_an_invite())
+}
+
+/// The claim link, unless it is given, without which who joined later waits for the sender's device (SPEC T19).
+pub(super) fn claim_link(given: Option<ClaimLink>, wrap: &Wrap, sender: &str, output: &Output) -> Result<ClaimLink> {
+    let asked = given.map_or_else(|| ClaimLink::given(output), |link| Ok(Some(link)))?;
+    let link = asked.ok_or_else(|| {
         let text = format!("waiting for the device of {}", Untrusted(sender));
         CliError::new(Exit::Conflict, "waiting_for_key", text).hint(
             "This handoff was sealed before you joined. Its sender's Segue locks it for you with `segue handoffs share-key`; \

@@ -37,7 +37,7 @@ pub(super) fn run(home: &Home, account: &Account, remote: &Remote, id: HandoffId
         confirm(&listed.email, &fingerprint(&card.card.user_id, &card.card.identity_key), output)?;
     }
     let key = user_key(home, account, output, &listed)?;
-    let verified = verify_handoff(home, account, remote, id, output, false)?;
+    let verified = verify_handoff(home, account, remote, id, None, output, false)?;
     let wrap =
         verified.opened.wrap_for(&mut rng()?, &key).map_err(|error| CliError::verification(error.to_string()))?;
     let handoff = remote.share_key(id, &LateWrap { wrap: wrap.encode().into() })?;
