@@ -4,9 +4,10 @@ pub mod sources;
 
 use std::{convert::Infallible, fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, value_parser};
 use ipnet::IpNet;
 use segue_domain::{Plan, limits};
+use url::Url;
 
 use crate::person::Email;
 
@@ -40,13 +41,14 @@ pub struct Config {
     #[arg(long, env = "SEGUE_DATABASE_FILE", value_name = "FILE", conflicts_with = "database")]
     pub database_file: Option<PathBuf>,
     /// Address that people reach the server at, for links; without it the one it listens on.
-    #[arg(long, env = "SEGUE_URL", value_name = "URL")]
+    #[arg(long, env = "SEGUE_URL", value_name = "URL", value_parser = origin)]
     pub url: Option<String>,
     /// Plan of everybody who has no other: free, pro, team or enterprise.
     #[arg(long, env = "SEGUE_PLAN", value_name = "PLAN", default_value_t)]
     pub plan: Plan,
     /// Requests a minute for one device, before it is told to wait.
-    #[arg(long, env = "SEGUE_REQUESTS_PER_MINUTE", value_name = "N", default_value_t = limits::REQUESTS_PER_MINUTE)]
+    #[arg(long, env = "SEGUE_REQUESTS_PER_MINUTE", value_name = "N", default_value_t = limits::REQUESTS_PER_MINUTE,
+          value_parser = value_parser!(u32).range(1..))]
     pub requests_per_minute: u32,
     /// SMTP server that mails are sent by: smtps://user:password@host (TLS), smtp://host (STARTTLS), smtp://host?tls=none.
     /// Without one, mails are written to files in DIR/mail. It may hold a password: prefer the environment.
@@ -237,6 +239,18 @@ impl FromStr for PlanChoice {
             Err(_) => Err("free, pro, team, enterprise or default".to_owned()),
         }
     }
+}
+
+/// What stands before the path of a link, without a slash at its end.
+fn origin(text: &str) -> Result<String, String> {
+    let wrong = || "an address such as https://segue.example.com, without path, name or query".to_owned();
+    let url = Url::parse(text).map_err(|_| wrong())?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let nobody = url.username().is_empty() && url.password().is_none();
+    if matches!(url.scheme(), "http" | "https") && bare && nobody {
+        return Ok(url.as_str().trim_end_matches('/').to_owned());
+    }
+    Err(wrong())
 }
 
 /// A network, or a single address.

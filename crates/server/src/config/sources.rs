@@ -206,6 +206,10 @@ mod tests {
             ("data = \"d\"\ndata = \"e\"", "line 2: duplicate key"),
             ("database = \"postgres://u:hunter2@h", "line 1"),
             ("plan = \"team\"", "--data <DIR>"),
+            ("data = \"d\"\nrequests-per-minute = 0", "0 is not in 1.."),
+            ("data = \"d\"\nurl = \"segue.example.com\"", "an address such as https://"),
+            ("data = \"d\"\nurl = \"https://h/path\"", "an address such as https://"),
+            ("data = \"d\"\nurl = \"https://u:p@h\"", "an address such as https://"),
             ("data = \"d\"\ntls-cert = \"c\"", "--tls-key <FILE>"),
         ] {
             let said = with(file, &[]).unwrap_err();
