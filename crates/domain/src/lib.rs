@@ -7,10 +7,12 @@
 //! * [`record`]: records of a project and what they are called.
 //! * [`scope`]: what a personal access token may be used for.
 //! * [`handoff`]: the handoff's life as one pure function.
+//! * [`pairing`]: a pairing's life on the relay, likewise.
 
 pub mod handoff;
 pub mod id;
 pub mod limits;
+pub mod pairing;
 pub mod plan;
 pub mod record;
 pub mod scope;
@@ -20,6 +22,7 @@ pub use handoff::{Handoff, State};
 pub use id::{
     BundleId, CommentId, DeviceId, HandoffId, InviteId, PackId, ProjectId, SessionId, TeamId, TicketId, TokenId, UserId,
 };
+pub use pairing::Pairing;
 pub use plan::Plan;
 pub use record::{RecordKind, Reference};
 pub use scope::Scope;

@@ -160,3 +160,26 @@ pub const CODES_PER_HOUR: i64 = 5;
 pub const CODE_TRIES_MAX: i64 = 5;
 /// Lifetime of a code, in hours: slow mail arrives, an old mail is of no use.
 pub const CODE_HOURS: u32 = 1;
+
+/// Lifetime of a pairing code in seconds when the operator says nothing: time to find the other device and to type (SPEC D8).
+pub const PAIRING_SECONDS_DEFAULT: u32 = 300;
+/// Shortest lifetime that an operator may set: ten symbols are typed in it, slowly.
+pub const PAIRING_SECONDS_MIN: u32 = 60;
+/// Longest lifetime that an operator may set: a code that lies about is a code that somebody finds.
+pub const PAIRING_SECONDS_MAX: u32 = 900;
+/// How long a confirmation stops a pairing's clock, so that an approval cannot die under it (SPEC D8).
+pub const PAIRING_APPROVAL_MS: i64 = 60_000;
+/// How long one destination may keep a pairing to itself before it confirms: the client computes in milliseconds, so this is
+/// a bad line's time, and what somebody who only blocks must come back after.
+pub const PAIRING_LEASE_MS: i64 = 30_000;
+/// Wrong confirmations that burn a code, over both methods together: 3 of 2^25 (SPEC D7).
+pub const PAIRING_GUESSES_MAX: u8 = 3;
+/// How long after a claim a view or its backfill may still be fetched: a phone that lost its line takes up again (SPEC D10).
+pub const PAIRING_DELIVERY_MS: i64 = 60 * 60 * 1000;
+/// How long a pairing is remembered without content, for a reason that stays the same; its nameplate is not used again
+/// before (SPEC D10).
+pub const PAIRING_TOMBSTONE_HOURS: u32 = 24;
+/// Burned codes within [`PAIRING_BURNED_MS`] after which none is shown without being asked for.
+pub const PAIRING_BURNED_MAX: usize = 2;
+/// The time in which burned codes count together, in milliseconds.
+pub const PAIRING_BURNED_MS: i64 = 10 * 60 * 1000;
