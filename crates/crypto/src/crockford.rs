@@ -1,7 +1,7 @@
 //! Crockford base32, upper-case, in groups of four: what people read aloud and type. Most significant bit first.
 
 /// The symbols, without I, L, O and U.
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+pub(crate) const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const GROUP: usize = 4;
 
 /// `bytes` as symbols in groups of four. The bits must fill the last symbol: a length divisible by five.
@@ -31,7 +31,7 @@ pub(crate) enum Unreadable {
 }
 
 /// The value of one typed symbol: either case, O for 0, I and L for 1.
-fn value(symbol: char) -> Option<u8> {
+pub(crate) fn value(symbol: char) -> Option<u8> {
     let symbol = match symbol.to_ascii_uppercase() {
         'O' => '0',
         'I' | 'L' => '1',

@@ -11,6 +11,7 @@
 //! * [`bundle_key`]: the key of a bundle and what is derived from it.
 //! * [`team_key`]: a team's key, locked for its members.
 //! * [`invite`]: what a claim link holds, for somebody who has no key yet.
+//! * [`pairing`]: two devices that find each other by a short code.
 //! * [`wrap`]: a bundle key locked for one recipient.
 //!
 //! To add a derived key: 1. a label of its own in the module that uses it; 2. its bytes in that module's docs and in
@@ -23,6 +24,7 @@ pub mod fingerprint;
 pub mod identity;
 pub mod invite;
 pub mod owner;
+pub mod pairing;
 pub mod recovery;
 pub mod root;
 pub mod sealing;

@@ -12,6 +12,7 @@
 //! * [`event`]: an entry of a handoff's audit log.
 //! * [`wrap`]: a bundle key locked for one recipient; opaque here.
 //! * [`roster`]: who is in a team; [`team_key`]: the team's key locked for one member, opaque here.
+//! * [`pairing`]: what two devices that pair say to each other through the relay.
 //! * [`parcel`]: all of a bundle that one request sends. Neither signed nor hashed.
 //!
 //! To add a structure: 1. a struct with `encode` and `parse` that consumes all input; 2. a label `segue/NAME/1` as its
@@ -24,6 +25,7 @@ pub mod event;
 pub mod header;
 pub mod keycard;
 pub mod lv;
+pub mod pairing;
 pub mod parcel;
 pub mod roster;
 pub mod sig;
