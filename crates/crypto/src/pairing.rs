@@ -1,5 +1,5 @@
 //! Pairing: two devices find each other by a short code, and the relay between them learns nothing
-//! (`docs/protocol.md` §4; SPEC D6, D7).
+//! (`docs/protocol.md` §6; SPEC D6, D7).
 //!
 //! CPACE-RISTR255-SHA512 of draft-irtf-cfrg-cpace-21, initiator and responder, with explicit key confirmation, the destination's
 //! first. The types are the order of steps; each is used up by the next, and none can be written to a disk:

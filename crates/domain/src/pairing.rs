@@ -187,7 +187,7 @@ impl Pairing {
 }
 
 /// Whether a source may show a new code by itself: not when two were burned by wrong guesses within ten minutes, since
-/// somebody who guesses would then be served new codes for ever (`docs/protocol.md` §Pairing).
+/// somebody who guesses would then be served new codes for ever (`docs/protocol.md` §6).
 pub fn may_reissue(burned_at: &[Timestamp], now: Timestamp) -> bool {
     let since = now.plus_millis(-limits::PAIRING_BURNED_MS);
     burned_at.iter().filter(|at| **at > since).count() < limits::PAIRING_BURNED_MAX

@@ -1,4 +1,4 @@
-//! What two devices that pair say to each other through the relay (`docs/protocol.md` §4, Pairing). The relay reads which
+//! What two devices that pair say to each other through the relay (`docs/protocol.md` §6). The relay reads which
 //! pairing and attempt a message is for; shares and tags are opaque to it, and hello, view and acknowledgement are sealed.
 
 mod message;
