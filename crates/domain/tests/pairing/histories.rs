@@ -12,21 +12,34 @@ fn purpose() -> impl Strategy<Value = Purpose> {
     prop_oneof![9 => Just(Purpose::Handoff), 1 => Just(Purpose::Link)]
 }
 
+/// Mostly the events that a pairing waits for, so that histories get far; 0 stands for the attempt of the moment.
 fn event() -> impl Strategy<Value = Event> {
-    let token = || (0..TOKENS).prop_map(|token| [token; 32]);
-    let hash = || (0_u8..2).prop_map(|hash| [hash; 32]);
+    let token = || prop_oneof![6 => Just(0), 2 => Just(1), 1 => Just(TOKENS - 1)].prop_map(|token: u8| [token; 32]);
+    let hash = || prop_oneof![5 => Just([0; 32]), 1 => Just([1; 32])];
+    let attempt = || prop_oneof![8 => Just(0_u8), 1 => 1_u8..4];
     prop_oneof![
-        4 => (purpose(), token(), any::<bool>())
+        6 => (purpose(), token(), any::<bool>())
             .prop_map(|(purpose, token_hash, same_account)| Event::Lease { purpose, token_hash, same_account }),
-        6 => (token(), 1_u8..4, hash()).prop_map(|(token_hash, attempt, hash)| Event::Confirm { token_hash, attempt, hash }),
-        2 => (1_u8..4).prop_map(|attempt| Event::Mismatch { attempt }),
-        3 => (1_u8..4, hash()).prop_map(|(attempt, hash)| Event::Claim { attempt, hash }),
+        9 => (token(), attempt(), hash()).prop_map(|(token_hash, attempt, hash)| Event::Confirm { token_hash, attempt, hash }),
+        2 => attempt().prop_map(|attempt| Event::Mismatch { attempt }),
+        4 => (attempt(), hash()).prop_map(|(attempt, hash)| Event::Claim { attempt, hash }),
         1 => (0..Revocation::ALL.len()).prop_map(|reason| Event::Revoke { reason: Revocation::ALL[reason] }),
-        2 => token().prop_map(|token_hash| Event::Acknowledge { token_hash }),
+        3 => token().prop_map(|token_hash| Event::Acknowledge { token_hash }),
         1 => token().prop_map(|token_hash| Event::Complete { token_hash }),
         1 => Just(Event::TakeBack),
         1 => Just(Event::Tick),
     ]
+}
+
+/// `event` with the attempt of the moment filled in.
+fn now_for(pairing: &Pairing, event: Event) -> Event {
+    let at = pairing.attempt();
+    match event {
+        Event::Confirm { token_hash, attempt: 0, hash } => Event::Confirm { token_hash, attempt: at, hash },
+        Event::Mismatch { attempt: 0 } => Event::Mismatch { attempt: at },
+        Event::Claim { attempt: 0, hash } => Event::Claim { attempt: at, hash },
+        event => event,
+    }
 }
 
 /// Steps of a history: an event, and how many milliseconds pass before it.
@@ -55,6 +68,7 @@ proptest! {
         for (event, pause) in history {
             now += pause;
             let at = Timestamp::from_millis(now);
+            let event = now_for(&pairing, event);
             let before = pairing.clone();
             let late = before.state == State::Issued && !before.is_open(at);
             let Ok((after, effects)) = pairing.apply(&event, at) else {
@@ -106,6 +120,7 @@ proptest! {
         let (mut pairing, mut now, mut gone) = (start(), 0, Vec::new());
         for (event, pause) in history.into_iter().chain([(Event::Tick, 1 << 40), (Event::Tick, 1 << 40)]) {
             now += pause;
+            let event = now_for(&pairing, event);
             if let Ok((after, effects)) = pairing.apply(&event, Timestamp::from_millis(now)) {
                 gone.extend(effects);
                 pairing = after;
@@ -127,6 +142,7 @@ proptest! {
         for (event, pause) in history {
             now += pause;
             let at = Timestamp::from_millis(now);
+            let event = now_for(&pairing, event);
             let held = pairing.held(at).cloned();
             if let Ok((after, _)) = pairing.apply(&event, at) {
                 if let (Some(held), Some(next)) = (held, after.held(at)) && held.token_hash != next.token_hash {
@@ -144,6 +160,7 @@ proptest! {
         for (event, pause) in history {
             now += pause;
             let at = Timestamp::from_millis(now);
+            let event = now_for(&pairing, event);
             if let Ok((after, _)) = pairing.apply(&event, at) {
                 let in_time = match &pairing.state {
                     State::Claimed(claim) => claim.end.is_some() || at < claim.lapses_at(),
@@ -218,6 +235,24 @@ fn a_waiting_confirmation_stops_the_clock() {
     assert_eq!(refused.deadline(), at(67_000));
     let clock_set_back = waiting.apply(&Event::Mismatch { attempt: 1 }, at(40_000)).unwrap().0;
     assert_eq!(clock_set_back.deadline(), at(60_000));
+}
+
+/// SPEC D10: nobody reads the view before the claim, the claimer alone after it, and nobody after the acknowledgement.
+#[test]
+fn a_view_is_read_by_the_claimer_between_claim_and_acknowledgement() {
+    let now = Timestamp::from_millis(1);
+    let later = now.plus_millis(limits::PAIRING_DELIVERY_MS);
+    let ready = confirmed(&start(), now);
+    assert!(readers(&ready, now).is_empty());
+    let claimed = ready.apply(&Event::Claim { attempt: 1, hash: [5; 32] }, now).unwrap().0;
+    assert_eq!((readers(&claimed, now), readers(&claimed, later)), (vec![1], Vec::new()));
+    let arrived = claimed.apply(&Event::Acknowledge { token_hash: [1; 32] }, now).unwrap().0;
+    assert!(readers(&arrived, now).is_empty() && arrived.backfill_is_readable(&[1; 32], now));
+    assert!(!arrived.backfill_is_readable(&[2; 32], now) && !arrived.backfill_is_readable(&[1; 32], later));
+    for (pairing, event) in [(&claimed, Event::TakeBack), (&arrived, Event::Complete { token_hash: [1; 32] })] {
+        let over = pairing.apply(&event, now).unwrap().0;
+        assert!(readers(&over, now).is_empty() && !over.backfill_is_readable(&[1; 32], now));
+    }
 }
 
 #[test]
