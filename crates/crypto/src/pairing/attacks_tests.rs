@@ -144,9 +144,10 @@ fn every_changed_byte_of_a_release_and_of_what_follows_is_refused() {
     let received = answered.receive(&release).unwrap();
     let (acknowledgement, sealer) = received.acknowledge(&[7; 32]);
     for (at, changed) in flips(&acknowledgement) {
-        assert!(released.open_acknowledgement(&changed).is_err(), "byte {at}");
+        assert!(released.acknowledged(&changed).is_err(), "byte {at}");
     }
-    let (_, opener) = released.acknowledged(&acknowledgement).unwrap();
+    assert!(released.acknowledged(&acknowledgement).is_ok(), "after forged ones, too");
+    let opener = released.into_return();
     let mut returned = sealer.seal(SizeClass::Small, b"back").unwrap();
     assert!(opener.open(&returned).is_ok());
     returned[3] ^= 1;
@@ -187,8 +188,8 @@ fn replays_are_refused() {
     let (release, released) = confirmed(*second, &fresh).approved_by_person().release(b"view", None).unwrap();
     assert_eq!(answered.open(&release).unwrap_err(), Unconfirmed, "released to another attempt");
     let received = waiting.receive(&release).unwrap();
-    assert!(released.open_acknowledgement(&fresh.hello).is_err(), "a hello is no acknowledgement");
-    assert!(released.open_acknowledgement(&release.view).is_err(), "a view is no acknowledgement");
+    assert!(released.acknowledged(&fresh.hello).is_err(), "a hello is no acknowledgement");
+    assert!(released.acknowledged(&release.view).is_err(), "a view is no acknowledgement");
     released.acknowledged(&received.acknowledge(&[1; 32]).0).unwrap();
 }
 

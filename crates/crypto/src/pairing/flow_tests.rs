@@ -86,10 +86,9 @@ fn a_stranger_is_approved_by_a_person_and_everything_arrives() {
             let received = answered.receive(&release).unwrap();
             assert_eq!((received.view(), received.own_source(&card(&[]))), (&b"the view"[..], None));
             let (acknowledgement, sealer) = received.acknowledge(&[7; 32]);
-            let (head, opener) = released.acknowledged(&acknowledgement).unwrap();
-            assert_eq!(head, [7; 32]);
+            assert_eq!(released.acknowledged(&acknowledgement), Ok([7; 32]));
             let sealer = ReturnSealer::from_bytes(&sealer.expose());
-            let opener = ReturnOpener::from_bytes(&opener.expose());
+            let opener = ReturnOpener::from_bytes(&released.into_return().expose());
             let returned = sealer.seal(SizeClass::Small, b"what was written there").unwrap();
             assert_eq!(opener.open(&returned).unwrap().as_slice(), b"what was written there");
         }

@@ -203,14 +203,15 @@ pub struct Released(Schedule);
 redacted!(Released);
 
 impl Released {
-    /// Opens the acknowledgement: the head hash that the destination arrived at. Only now is it "ready there".
-    pub fn acknowledged(self, sealed: &[u8]) -> Result<([u8; 32], ReturnOpener), Unopened> {
-        let head = self.open_acknowledgement(sealed)?;
-        Ok((head, ReturnOpener::of(self.0)))
-    }
-
-    pub(super) fn open_acknowledgement(&self, sealed: &[u8]) -> Result<[u8; 32], Unopened> {
+    /// Opens the acknowledgement: the head hash that the destination arrived at. Only now is it "ready there". What does not
+    /// open is not from the destination: wait for the one that is.
+    pub fn acknowledged(&self, sealed: &[u8]) -> Result<[u8; 32], Unopened> {
         let head = Message::Acknowledgement.open(&self.0.ds, &self.0.th, sealed)?;
         head.as_slice().try_into().map_err(|_| Unopened)
+    }
+
+    /// What is kept of the pairing: the key of the return.
+    pub fn into_return(self) -> ReturnOpener {
+        ReturnOpener::of(self.0)
     }
 }
