@@ -6,6 +6,7 @@ mod deny;
 mod step;
 mod surroundings;
 mod tally;
+mod web;
 
 use std::process::Command;
 
@@ -34,6 +35,7 @@ pub(crate) fn run(checkout: &Checkout, options: &Options) -> Result<()> {
     cargo_step("clippy", &mut cargo("clippy --workspace --all-targets -- -D warnings"))?;
     step("arrows", "cargo xtask arrows", || arrows::run(checkout))?;
     let passed = run_tests(checkout, options)?;
+    web::run(checkout)?;
     cargo_step("docs", cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings"))?;
     deny::run(checkout)?;
     println!("{passed} passed, 0 failed");

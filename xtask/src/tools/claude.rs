@@ -21,9 +21,7 @@ pub(crate) fn install(checkout: &Checkout) -> Result<PathBuf> {
     let version = pinned(&pins.join("package.json"))?;
     let program = program(&folder);
     if !answers(&program, &version) {
-        if process::find("npm").is_none() || process::find("node").is_none() {
-            debian::install("Node with npm", &["nodejs", "npm"])?;
-        }
+        need_node()?;
         fs::create_dir_all(&folder)?;
         for file in ["package.json", "package-lock.json"] {
             fs::copy(pins.join(file), folder.join(file)).with_context(|| format!("cannot copy {file}"))?;
@@ -36,6 +34,14 @@ pub(crate) fn install(checkout: &Checkout) -> Result<PathBuf> {
     }
     println!("Claude Code {version}: {}", program.display());
     Ok(program)
+}
+
+/// Installs Node with npm unless they are there.
+pub(crate) fn need_node() -> Result<()> {
+    if process::find("npm").is_none() || process::find("node").is_none() {
+        debian::install("Node with npm", &["nodejs", "npm"])?;
+    }
+    Ok(())
 }
 
 fn pinned(package: &Path) -> Result<String> {
