@@ -11,6 +11,7 @@ pub mod bytes;
 pub mod handoffs;
 pub mod invites;
 pub mod news;
+pub mod pairings;
 pub mod people;
 pub mod problem;
 pub mod projects;

@@ -19,6 +19,14 @@ pub enum Code {
     Unverified,
     /// The handoff was claimed by somebody else.
     AlreadyClaimed,
+    /// Another device is entering this code right now.
+    Busy,
+    /// The code did not match.
+    CodeMismatch,
+    /// The turn of this device to enter the code is over.
+    LeaseLost,
+    /// The code is for something else.
+    OtherPurpose,
     /// The handoff was revoked by its sender.
     Revoked,
     /// The handoff was declined.

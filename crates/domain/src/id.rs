@@ -108,6 +108,8 @@ ids! {
     TicketId = "tkt_";
     /// A personal access token.
     TokenId = "tok_";
+    /// A pairing of two devices.
+    PairingId = "par_";
 }
 
 #[cfg(test)]

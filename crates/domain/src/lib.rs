@@ -20,7 +20,8 @@ pub mod time;
 
 pub use handoff::{Handoff, State};
 pub use id::{
-    BundleId, CommentId, DeviceId, HandoffId, InviteId, PackId, ProjectId, SessionId, TeamId, TicketId, TokenId, UserId,
+    BundleId, CommentId, DeviceId, HandoffId, InviteId, PackId, PairingId, ProjectId, SessionId, TeamId, TicketId,
+    TokenId, UserId,
 };
 pub use pairing::Pairing;
 pub use plan::Plan;

@@ -179,6 +179,15 @@ pub const PAIRING_DELIVERY_MS: i64 = 60 * 60 * 1000;
 /// How long a pairing is remembered without content, for a reason that stays the same; its nameplate is not used again
 /// before (SPEC D10).
 pub const PAIRING_TOMBSTONE_HOURS: u32 = 24;
+/// Codes that one account may show in an hour: a day of tries in a minute's loop does not use up the nameplates.
+pub const PAIRINGS_PER_HOUR: i64 = 200;
+/// Nameplates that are drawn before a code is refused: with a tenth of all in use, twenty of them are taken once in 10^20.
+pub const NAMEPLATE_DRAWS_MAX: u32 = 20;
+/// Leases that an address, or a device, gets in the time of this many requests: who types codes does so slowly, who tries
+/// nameplates by chance meets a code that is shown with some 10^-6 for each.
+pub const REQUESTS_PER_LEASE: u32 = 5;
+/// The sealed bytes of an acknowledgement: 32 and a tag.
+pub const ACKNOWLEDGEMENT_BYTES: usize = 48;
 /// Burned codes within [`PAIRING_BURNED_MS`] after which none is shown without being asked for.
 pub const PAIRING_BURNED_MAX: usize = 2;
 /// The time in which burned codes count together, in milliseconds.

@@ -125,8 +125,13 @@ impl Pairing {
     /// caller then answers as for the new state.
     #[must_use = "effects must be written in the same transaction as the state"]
     pub fn apply(&self, event: &Event, now: Timestamp) -> Result<(Self, Vec<Effect>), Rejected> {
-        if let Some(ended) = self.overdue(now) {
-            return Ok(ended);
+        if let Some((ended, mut effects)) = self.overdue(now) {
+            let (Event::Return { token_hash, hash }, State::Claimed(_)) = (event, &ended.state) else {
+                return Ok((ended, effects));
+            };
+            let (after, more) = ended.send_back(token_hash, hash)?;
+            effects.extend(more);
+            return Ok((after, effects));
         }
         match event {
             Event::Lease { purpose, token_hash, same_account } => {
@@ -144,6 +149,7 @@ impl Pairing {
                 self.claimed_by(token_hash)?;
                 self.finish(End::Completed, now)
             }
+            Event::Return { token_hash, hash } => self.send_back(token_hash, hash),
             Event::TakeBack => self.finish(End::TakenBack, now),
             Event::Tick => Ok((self.clone(), Vec::new())),
         }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use segue_api::{Code, sessions::Card};
 use segue_domain::{
-    BundleId, PackId, SessionId,
+    BundleId, PackId, PairingId, SessionId,
     limits::{MANIFEST_BYTES_MAX, MESSAGE_CHARS_MAX, PACK_BYTES_MAX, PREVIEW_BYTES_MAX},
 };
 use segue_signed::{
@@ -14,6 +14,9 @@ use segue_signed::{
 };
 
 use crate::{failure::Failure, parcel::Sent, principal::Principal, provenance, store::packs::Pack};
+
+/// Epoch of the key that wraps the bundle of a pairing: there is only one.
+const PAIRING_WRAP_EPOCH: u32 = 1;
 
 /// A bundle that may be stored.
 #[derive(Debug)]
@@ -56,7 +59,7 @@ impl Admitted {
 
 /// Admits a snapshot: one wrap, for oneself.
 pub(crate) fn snapshot(body: Sent, principal: &Principal, card: &KeyCard) -> Result<Admitted, Failure> {
-    let admitted = admit(body, principal, card, BundleKind::Snapshot)?;
+    let admitted = admit(body, principal, card, BundleKind::Snapshot, &own(principal, card))?;
     match admitted.wraps.as_slice() {
         [_] => Ok(admitted),
         _ => Err(Failure::invalid("A snapshot has exactly one wrap: the sender's own.")),
@@ -66,7 +69,7 @@ pub(crate) fn snapshot(body: Sent, principal: &Principal, card: &KeyCard) -> Res
 /// Admits a handoff: one wrap for each recipient of the envelope, and at most one for oneself, so that the sender may
 /// still open the preview.
 pub(crate) fn handoff(body: Sent, principal: &Principal, card: &KeyCard) -> Result<Admitted, Failure> {
-    let admitted = admit(body, principal, card, BundleKind::Handoff)?;
+    let admitted = admit(body, principal, card, BundleKind::Handoff, &own(principal, card))?;
     let address = |wrap: &&Wrap| wrap.kind != WrapKind::Own;
     let others = admitted.wraps.iter().filter(address).count();
     let recipients = &admitted.header().recipients;
@@ -83,7 +86,32 @@ pub(crate) fn handoff(body: Sent, principal: &Principal, card: &KeyCard) -> Resu
     Err(Failure::invalid("A handoff has exactly one wrap for each recipient in its envelope."))
 }
 
-fn admit(body: Sent, principal: &Principal, card: &KeyCard, kind: BundleKind) -> Result<Admitted, Failure> {
+/// Admits the bundle of a pairing: one wrap, under a key that only the sealed view holds.
+pub(crate) fn device(
+    body: Sent,
+    principal: &Principal,
+    card: &KeyCard,
+    pairing: PairingId,
+) -> Result<Admitted, Failure> {
+    let owner = (pairing.to_string(), PAIRING_WRAP_EPOCH);
+    let admitted = admit(body, principal, card, BundleKind::Device, &owner)?;
+    let header = admitted.header();
+    if header.handoff_id != owner.0 || !header.recipients.is_empty() {
+        return Err(Failure::invalid("The bundle of a pairing names it, and has no recipient."));
+    }
+    match admitted.wraps.as_slice() {
+        [wrap] if wrap.kind == WrapKind::Own => Ok(admitted),
+        _ => Err(Failure::invalid("The bundle of a pairing has exactly one wrap: the pairing's own.")),
+    }
+}
+
+fn admit(
+    body: Sent,
+    principal: &Principal,
+    card: &KeyCard,
+    kind: BundleKind,
+    owner: &(String, u32),
+) -> Result<Admitted, Failure> {
     let signed = SignedEnvelope::parse(&body.envelope)?;
     let header = &signed.envelope.header;
     if header.kind != kind {
@@ -96,7 +124,7 @@ fn admit(body: Sent, principal: &Principal, card: &KeyCard, kind: BundleKind) ->
     let session = header.session_id.parse().map_err(|_| Failure::invalid("The envelope names no session."))?;
     check_header(header)?;
     check_content(&signed.envelope, &body)?;
-    check_wraps(&body.wraps, principal, card)?;
+    check_wraps(&body.wraps, owner)?;
     let packs = check_packs(&signed.envelope, body.packs, principal)?;
     Ok(Admitted { signed, manifest: body.manifest, preview: body.preview, wraps: body.wraps, session, packs })
 }
@@ -153,23 +181,32 @@ fn check_packs(
     named.ok_or_else(|| Failure::invalid("A pack inside the parcel is not one that the envelope names."))
 }
 
-fn check_wraps(wraps: &[Wrap], principal: &Principal, card: &KeyCard) -> Result<(), Failure> {
+fn check_wraps(wraps: &[Wrap], owner: &(String, u32)) -> Result<(), Failure> {
     let addresses: HashSet<_> = wraps.iter().map(|wrap| (wrap.kind.as_str(), wrap.id.as_str())).collect();
     if addresses.len() != wraps.len() {
         return Err(Failure::invalid("Two wraps are for the same recipient."));
     }
     for own in wraps.iter().filter(|wrap| wrap.kind == WrapKind::Own) {
-        check_own(own, principal, card)?;
+        check_owner(own, owner)?;
     }
     Ok(())
 }
 
 /// Checks that a wrap is a person's own one, under their current keys.
 pub(crate) fn check_own(wrap: &Wrap, principal: &Principal, card: &KeyCard) -> Result<(), Failure> {
-    if wrap.kind != WrapKind::Own || wrap.id != principal.user.to_string() {
+    check_owner(wrap, &own(principal, card))
+}
+
+/// Who an own-wrap is for, and under which epoch.
+fn own(principal: &Principal, card: &KeyCard) -> (String, u32) {
+    (principal.user.to_string(), card.epoch)
+}
+
+fn check_owner(wrap: &Wrap, (id, epoch): &(String, u32)) -> Result<(), Failure> {
+    if wrap.kind != WrapKind::Own || wrap.id != *id {
         return Err(Failure::invalid("An own wrap is for the one who stores it."));
     }
-    if (wrap.key_fp, wrap.epoch) == (OWN_KEY_FP, card.epoch) { Ok(()) } else { Err(stale_key()) }
+    if (wrap.key_fp, wrap.epoch) == (OWN_KEY_FP, *epoch) { Ok(()) } else { Err(stale_key()) }
 }
 
 /// A wrap for a key that is no longer its recipient's: nothing is stored that nobody could open.

@@ -41,6 +41,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Who listens.
     pub news: News,
+    /// The server's own 16 bytes, which stand in every key of a pairing.
+    pub server_id: [u8; 16],
 }
 
 /// What an operator may choose.
@@ -68,6 +70,8 @@ pub struct Settings {
     pub connections: Bounds,
     /// How live connections are kept.
     pub news: news::Bounds,
+    /// Longest lifetime of a pairing code, in seconds (SPEC D8).
+    pub pairing_seconds: u32,
 }
 
 impl Default for Settings {
@@ -84,6 +88,7 @@ impl Default for Settings {
             body_idle: Duration::from_secs(limits::BODY_IDLE_SECONDS_MAX),
             connections: Bounds::default(),
             news: news::Bounds::default(),
+            pairing_seconds: limits::PAIRING_SECONDS_DEFAULT,
         }
     }
 }

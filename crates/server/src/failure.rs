@@ -144,6 +144,10 @@ fn status(code: Code) -> u16 {
         Code::NotFound => 404,
         Code::MethodNotAllowed => 405,
         Code::AlreadyClaimed
+        | Code::Busy
+        | Code::CodeMismatch
+        | Code::LeaseLost
+        | Code::OtherPurpose
         | Code::Revoked
         | Code::Declined
         | Code::StaleKey

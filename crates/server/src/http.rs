@@ -16,6 +16,7 @@ mod metrics;
 mod news;
 mod packs;
 mod pages;
+mod pairings;
 mod people;
 mod problem;
 mod projects;
@@ -85,9 +86,27 @@ fn routes(times: Times) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handoffs::recipient))
         .routes(routes!(handoffs::wrap))
         .routes(routes!(handoffs::invite_proof))
+        .routes(routes!(pairings::issue))
+        .routes(routes!(pairings::lease))
+        .routes(routes!(pairings::get))
+        .routes(routes!(pairings::live))
+        .routes(routes!(pairings::answer))
+        .routes(routes!(pairings::refuse))
+        .routes(routes!(pairings::claim))
+        .routes(routes!(pairings::acknowledge))
+        .routes(routes!(pairings::complete))
+        .routes(routes!(pairings::send_back))
+        .routes(routes!(pairings::received))
+        .routes(routes!(pairings::revoke))
+        .routes(routes!(pairings::take_back))
+        .routes(routes!(pairings::put_bundle, pairings::bundle))
+        .routes(routes!(pairings::manifest))
         .layer(middleware::from_fn_with_state(times, timer::limit));
     // A pack may take as long as its bytes keep coming.
-    quick.routes(routes!(packs::put, packs::patch, packs::head)).routes(routes!(packs::get))
+    quick
+        .routes(routes!(packs::put, packs::patch, packs::head))
+        .routes(routes!(packs::get))
+        .routes(routes!(pairings::pack))
 }
 
 /// The OpenAPI document.

@@ -38,6 +38,7 @@ mod once;
 pub mod operate;
 pub mod packs;
 pub mod page;
+mod pairings;
 mod parcel;
 mod people;
 mod person;

@@ -21,8 +21,9 @@ use segue_domain::limits;
 use crate::{app::App, failure::Failure, store};
 pub(crate) use announcing::{Announced, Parties, announce};
 pub use listeners::News;
+pub(crate) use listeners::{Place, Topic};
 pub use polling::run;
-pub(crate) use stream::{Begin, begin};
+pub(crate) use stream::{Asked, Begin, COME_BACK, begin};
 
 /// How live connections are kept.
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,10 @@ use governor::{
     clock::{Clock as _, DefaultClock},
 };
 use segue_api::Code;
-use segue_domain::{UserId, limits::ANONYMOUS_REQUESTS_PART};
+use segue_domain::{
+    UserId,
+    limits::{ANONYMOUS_REQUESTS_PART, REQUESTS_PER_LEASE},
+};
 
 use crate::{
     failure::Failure,
@@ -19,6 +22,7 @@ pub struct Rates {
     per_minute: u32,
     credentials: DefaultKeyedRateLimiter<(UserId, [u8; 16])>,
     addresses: DefaultKeyedRateLimiter<IpAddr>,
+    leases: DefaultKeyedRateLimiter<IpAddr>,
 }
 
 impl Rates {
@@ -29,6 +33,7 @@ impl Rates {
             per_minute,
             credentials: RateLimiter::keyed(quota(per_minute)),
             addresses: RateLimiter::keyed(quota(per_minute / ANONYMOUS_REQUESTS_PART)),
+            leases: RateLimiter::keyed(quota(per_minute / ANONYMOUS_REQUESTS_PART / REQUESTS_PER_LEASE)),
         }
     }
 
@@ -43,10 +48,23 @@ impl Rates {
         Err(Failure::later(Code::RateLimited, format!("More than {most} requests a minute."), wait.as_secs() + 1))
     }
 
+    /// Counts an attempt to take a lease by a stranger: whoever tries nameplates by chance gets few of them.
+    pub fn count_lease(&self, principal: Option<&Principal>, address: IpAddr) -> Result<(), Failure> {
+        let refused = match principal {
+            Some(_) => None,
+            None => self.leases.check_key(&network(address)).err(),
+        };
+        let Some(full) = refused else { return Ok(()) };
+        let wait = full.wait_time_from(DefaultClock::default().now());
+        let most = self.per_minute / ANONYMOUS_REQUESTS_PART / REQUESTS_PER_LEASE;
+        Err(Failure::later(Code::RateLimited, format!("More than {most} codes a minute."), wait.as_secs() + 1))
+    }
+
     /// Forgets buckets that are full again, so that they do not pile up.
     pub fn forget_idle(&self) {
         self.credentials.retain_recent();
         self.addresses.retain_recent();
+        self.leases.retain_recent();
     }
 }
 

@@ -36,7 +36,7 @@ use crate::{
     proxies::Proxies,
     rates::Rates,
     serve,
-    store::{Db, migrations},
+    store::{Db, identity, migrations},
 };
 
 /// Files that are open beside connections.
@@ -135,6 +135,9 @@ pub(crate) async fn database(config: &Config) -> anyhow::Result<Db> {
 
 async fn open(config: &Config, url: &str) -> anyhow::Result<App> {
     let db = database(config).await?;
+    let mut fresh = [0; 16];
+    system_random()(&mut fresh)?;
+    let server_id = identity::of(&db, &fresh).await.context("cannot read the server's id")?;
     let packs = Packs::open(&config.data.join("packs")).context("cannot open the pack folder")?;
     let post = Post::new(transport(config, url)?, config.mail_from.as_deref(), url)?;
     let settings = Settings {
@@ -154,6 +157,7 @@ async fn open(config: &Config, url: &str) -> anyhow::Result<App> {
         post,
         rates: Rates::new(settings.requests_per_minute),
         news: News::default(),
+        server_id,
         settings,
     })
 }

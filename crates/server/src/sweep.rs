@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     failure::Failure,
-    mail, news,
+    mail, news, pairings,
     store::{idempotency, packs, reservations},
     transition,
 };
@@ -40,7 +40,9 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 /// Sweeps once.
 pub async fn once(app: &App) -> Result<(), Failure> {
     while transition::expire_due(app, ROUND).await? > 0 {}
+    while pairings::expire_due(app, ROUND).await? > 0 {}
     forget(app).await?;
+    pairings::forget(app, ROUND).await?;
     mail::forget(app).await?;
     news::forget(app, ROUND).await?;
     drop_uploads(app).await?;

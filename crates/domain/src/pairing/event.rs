@@ -53,6 +53,13 @@ pub enum Event {
         /// Hash of its token.
         token_hash: [u8; 32],
     },
+    /// The claimer sends something back, once. What it was given may have ended by then.
+    Return {
+        /// Hash of its token.
+        token_hash: [u8; 32],
+        /// Hash of what it sends.
+        hash: [u8; 32],
+    },
     /// The source takes the chat back after the claim.
     TakeBack,
     /// Nothing but time passing: the sweep.
@@ -108,7 +115,7 @@ pub enum Rejected {
     /// There is nothing to judge or to release to.
     #[error("no device has confirmed this code")]
     Unconfirmed,
-    /// A confirmation is there already.
-    #[error("a confirmation was sent already and cannot be changed")]
+    /// A confirmation, or something sent back, is there already.
+    #[error("something else was sent already and cannot be changed")]
     Frozen,
 }

@@ -121,7 +121,7 @@ impl Pairing {
         self.open()?;
         self.judged(attempt)?;
         let token_hash = self.lease.as_ref().ok_or(Rejected::Unconfirmed)?.token_hash;
-        let claim = Claim { at: now, token_hash, hash: *hash, acknowledged_at: None, end: None };
+        let claim = Claim { at: now, token_hash, hash: *hash, acknowledged_at: None, end: None, returned: None };
         Ok((self.with(State::Claimed(claim)), vec![Effect::Announce, Effect::DropHandshake]))
     }
 
@@ -142,6 +142,21 @@ impl Pairing {
                 Ok((self.with(State::Claimed(claim)), vec![Effect::Announce, Effect::DropView]))
             }
             (_, Some(_)) | (Some((_, End::Completed)), None) => Ok((self.clone(), Vec::new())),
+        }
+    }
+
+    /// What is sent back is taken once, also when access to the rest has ended by itself.
+    pub(super) fn send_back(&self, token_hash: &[u8; 32], hash: &[u8; 32]) -> Applied {
+        let claim = self.claimed_by(token_hash)?;
+        match (claim.returned, claim.end, claim.acknowledged_at) {
+            (Some(known), _, _) if known == *hash => Ok((self.clone(), Vec::new())),
+            (Some(_), _, _) => Err(Rejected::Frozen),
+            (None, Some((_, end @ End::TakenBack)), _) => Err(Rejected::Ended(end)),
+            (None, _, None) => Err(Rejected::Unconfirmed),
+            (None, _, Some(_)) => {
+                let claim = Claim { returned: Some(*hash), ..claim.clone() };
+                Ok((self.with(State::Claimed(claim)), vec![Effect::Announce]))
+            }
         }
     }
 

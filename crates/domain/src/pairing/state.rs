@@ -74,6 +74,8 @@ pub struct Claim {
     pub acknowledged_at: Option<Timestamp>,
     /// When and how the claimer's access to what follows the view ended.
     pub end: Option<(Timestamp, End)>,
+    /// SHA-256 of what the claimer sent back: its repeat is the same return.
+    pub returned: Option<[u8; 32]>,
 }
 
 impl Claim {
@@ -104,6 +106,11 @@ pub enum End {
 }
 
 impl End {
+    /// The end with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Completed, Self::TakenBack, Self::Lapsed].into_iter().find(|end| end.as_str() == word)
+    }
+
     /// The word beside "claimed".
     pub fn as_str(self) -> &'static str {
         match self {

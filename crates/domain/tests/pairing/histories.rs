@@ -26,6 +26,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (0..Revocation::ALL.len()).prop_map(|reason| Event::Revoke { reason: Revocation::ALL[reason] }),
         3 => token().prop_map(|token_hash| Event::Acknowledge { token_hash }),
         1 => token().prop_map(|token_hash| Event::Complete { token_hash }),
+        2 => (token(), hash()).prop_map(|(token_hash, hash)| Event::Return { token_hash, hash }),
         1 => Just(Event::TakeBack),
         1 => Just(Event::Tick),
     ]

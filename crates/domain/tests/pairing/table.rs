@@ -29,11 +29,17 @@ fn claimed(acknowledged: bool, end: Option<End>) -> Pairing {
     let at = Timestamp::from_millis(65_000);
     let acknowledged_at = acknowledged.then_some(at);
     let end = end.map(|end| (at, end));
-    let claim = Claim { at, token_hash: HOLDER, hash: SENT, acknowledged_at, end };
+    let claim = Claim { at, token_hash: HOLDER, hash: SENT, acknowledged_at, end, returned: None };
     pairing(State::Claimed(claim), 0, lease(false, Some(false)))
 }
 
-fn pairings() -> [(&'static str, Pairing); 13] {
+fn returned(end: Option<End>) -> Pairing {
+    let before = claimed(true, end);
+    let State::Claimed(claim) = before.state else { panic!("it is claimed") };
+    Pairing { state: State::Claimed(Claim { returned: Some(SENT), ..claim }), ..before }
+}
+
+fn pairings() -> [(&'static str, Pairing); 14] {
     let at = Timestamp::from_millis(65_000);
     [
         ("issued", pairing(State::Issued, 0, None)),
@@ -45,6 +51,7 @@ fn pairings() -> [(&'static str, Pairing); 13] {
         ("claimed", claimed(false, None)),
         ("claimed, acknowledged", claimed(true, None)),
         ("claimed, completed", claimed(true, Some(End::Completed))),
+        ("claimed, completed, sent back", returned(Some(End::Completed))),
         ("claimed, taken back", claimed(false, Some(End::TakenBack))),
         ("claimed, lapsed", claimed(false, Some(End::Lapsed))),
         ("revoked", pairing(State::Revoked { reason: Revocation::User, at }, 0, lease(false, Some(false)))),
@@ -74,6 +81,9 @@ fn events() -> Vec<(&'static str, Event)> {
         ("acknowledge by another", Event::Acknowledge { token_hash: OTHER }),
         ("complete", Event::Complete { token_hash: HOLDER }),
         ("complete by another", Event::Complete { token_hash: OTHER }),
+        ("send back", Event::Return { token_hash: HOLDER, hash: SENT }),
+        ("send other bytes back", Event::Return { token_hash: HOLDER, hash: CHANGED }),
+        ("send back by another", Event::Return { token_hash: OTHER, hash: SENT }),
         ("take back", Event::TakeBack),
         ("tick", Event::Tick),
     ]
@@ -100,6 +110,10 @@ fn describe(before: &Pairing, after: &Pairing, effects: &[Effect]) -> String {
             Some(_) => "confirmed by",
         };
         write!(text, ", {word} {holder}").unwrap();
+    }
+    let sent_back = |pairing: &Pairing| matches!(&pairing.state, State::Claimed(claim) if claim.returned.is_some());
+    if sent_back(after) && !sent_back(before) {
+        text.push_str(", sent back");
     }
     let effects: Vec<_> = effects
         .iter()

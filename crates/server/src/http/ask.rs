@@ -71,7 +71,7 @@ pub(super) fn read_id<T: FromStr>(segment: &str) -> Option<T> {
     if segment.len() > ID_BYTES_MAX { None } else { segment.parse().ok() }
 }
 
-async fn ids<I: Ids>(parts: &mut Parts) -> Result<I, Failure> {
+pub(super) async fn ids<I: Ids>(parts: &mut Parts) -> Result<I, Failure> {
     // What is not UTF-8 is no id either.
     let params = RawPathParams::from_request_parts(parts, &()).await.ok();
     let segments: Vec<_> = params.iter().flatten().map(|(_, value)| value).collect();

@@ -2,14 +2,18 @@
 
 mod statuses;
 
-use segue_api::{Code, IDEMPOTENCY_KEY, Problem, handoffs::HandoffBox};
+use segue_api::{
+    Code, IDEMPOTENCY_KEY, Problem,
+    handoffs::HandoffBox,
+    pairings::{FETCH_TOKEN, PAIRING_TOKEN},
+};
 use segue_domain::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
         self, ObjectBuilder, Required, Type,
         path::{ParameterBuilder, ParameterIn},
-        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
 };
 
@@ -18,16 +22,21 @@ use utoipa::{
 #[openapi(
     info(title = "Segue", description = "Hands live AI conversations over. Times are unix milliseconds, bytes base64url."),
     components(schemas(Problem, Code, HandoffBox)),
-    modifiers(&BearerToken)
+    modifiers(&Tokens)
 )]
 pub(super) struct Document;
 
-struct BearerToken;
+struct Tokens;
 
-impl Modify for BearerToken {
+impl Modify for Tokens {
     fn modify(&self, document: &mut openapi::OpenApi) {
         let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        document.components.get_or_insert_default().add_security_scheme("device_token", scheme);
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("device_token", scheme);
+        for (name, header) in [("pairing_token", PAIRING_TOKEN), ("fetch_token", FETCH_TOKEN)] {
+            let scheme = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(header)));
+            components.add_security_scheme(name, scheme);
+        }
         document.security = Some(vec![SecurityRequirement::new("device_token", Vec::<String>::new())]);
     }
 }

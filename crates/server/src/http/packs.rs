@@ -168,7 +168,8 @@ pub(super) async fn get(
     send(&app, &pack.ok_or_else(Failure::not_found)?, &headers).await
 }
 
-async fn send(app: &App, pack: &store::packs::Pack, headers: &HeaderMap) -> Result<Response<Body>, Failure> {
+/// A pack's bytes, or the range of them that was asked for.
+pub(super) async fn send(app: &App, pack: &store::packs::Pack, headers: &HeaderMap) -> Result<Response<Body>, Failure> {
     let (status, first, last) = match range::span(headers, pack.len) {
         Span::Whole => (StatusCode::OK, 0, pack.len - 1),
         Span::Part(first, last) => (StatusCode::PARTIAL_CONTENT, first, last),

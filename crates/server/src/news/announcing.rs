@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use segue_domain::{State, Timestamp, UserId};
 
+use super::Topic;
 use crate::{
     failure::Failure,
     store::{
@@ -14,10 +15,17 @@ use crate::{
     },
 };
 
-/// Whose news got which number. To be told once the transaction is committed.
+/// Which topic is at which number. To be told once the transaction is committed.
 #[derive(Debug, Default)]
 #[must_use]
-pub(crate) struct Announced(pub(super) Vec<(UserId, i64)>);
+pub(crate) struct Announced(pub(super) Vec<(Topic, i64)>);
+
+impl Announced {
+    /// One topic that is at this number now.
+    pub(crate) fn one(topic: Topic, newest: i64) -> Self {
+        Self(vec![(topic, newest)])
+    }
+}
 
 /// Who has to do with a handoff.
 #[derive(Debug)]
@@ -54,7 +62,8 @@ pub(crate) async fn announce(
     }
     let users: Vec<_> = parties.hearing(tx).await?.into_iter().collect();
     for event in events {
-        announced.0.extend(news::append(tx, &users, event, now).await?);
+        let numbers = news::append(tx, &users, event, now).await?;
+        announced.0.extend(numbers.into_iter().map(|(user, number)| (Topic::Account(user), number)));
     }
     Ok(announced)
 }

@@ -2,9 +2,7 @@
 
 use std::{fmt::Write as _, mem, time::Duration};
 
-use segue_domain::UserId;
-
-use super::listeners::lock;
+use super::{Topic, listeners::lock};
 use crate::{
     app::App,
     store::hints::{self, Ear},
@@ -34,8 +32,8 @@ pub(super) async fn hear(app: &App) {
 async fn listen(app: &App) -> Result<(), sqlx::Error> {
     let Some(mut ear) = Ear::open(&app.db).await? else { return Ok(()) };
     loop {
-        for (user, newest) in ear.next().await?.as_deref().into_iter().flat_map(read) {
-            app.news.advance(user, newest);
+        for (topic, newest) in ear.next().await?.as_deref().into_iter().flat_map(read) {
+            app.news.advance(topic, newest);
         }
     }
 }
@@ -54,16 +52,16 @@ pub(super) async fn tell(app: &App) {
     }
 }
 
-/// `account number` lines, as few texts as they fit in.
-fn write(newest: impl IntoIterator<Item = (UserId, i64)>) -> Vec<String> {
+/// `topic number` lines, as few texts as they fit in.
+fn write(newest: impl IntoIterator<Item = (Topic, i64)>) -> Vec<String> {
     let mut hints = vec![String::new()];
-    for (user, newest) in newest {
+    for (topic, newest) in newest {
         if hints.last().is_some_and(|hint| hint.len() > HINT_BYTES_MAX) {
             hints.push(String::new());
         }
         if let Some(hint) = hints.last_mut() {
             // Writing to a String cannot fail.
-            writeln!(hint, "{user} {newest}").unwrap_or_default();
+            writeln!(hint, "{topic} {newest}").unwrap_or_default();
         }
     }
     hints.retain(|hint| !hint.is_empty());
@@ -71,23 +69,32 @@ fn write(newest: impl IntoIterator<Item = (UserId, i64)>) -> Vec<String> {
 }
 
 /// What reads; a newer server may say more.
-fn read(hint: &str) -> impl Iterator<Item = (UserId, i64)> {
+fn read(hint: &str) -> impl Iterator<Item = (Topic, i64)> {
     hint.lines().filter_map(|line| {
-        let (user, newest) = line.split_once(' ')?;
-        Some((user.parse().ok()?, newest.parse().ok()?))
+        let (topic, newest) = line.split_once(' ')?;
+        Some((topic.parse().ok()?, newest.parse().ok()?))
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use segue_domain::{PairingId, UserId};
+
     use super::*;
 
     #[test]
-    fn every_account_is_in_a_hint_that_postgresql_takes() {
-        let accounts: Vec<_> = (0..=255).map(|n| (UserId::from_bytes([n; 16]), i64::MAX - i64::from(n))).collect();
-        let hints = write(accounts.clone());
+    fn every_topic_is_in_a_hint_that_postgresql_takes() {
+        let topic = |n| {
+            if n % 2 == 0 {
+                Topic::Account(UserId::from_bytes([n; 16]))
+            } else {
+                Topic::Pairing(PairingId::from_bytes([n; 16]))
+            }
+        };
+        let topics: Vec<_> = (0..=255).map(|n| (topic(n), i64::MAX - i64::from(n))).collect();
+        let hints = write(topics.clone());
         assert!(hints.len() > 1 && hints.iter().all(|hint| hint.len() < 8_000), "{}", hints.len());
-        assert_eq!(hints.iter().flat_map(|hint| read(hint)).collect::<Vec<_>>(), accounts);
+        assert_eq!(hints.iter().flat_map(|hint| read(hint)).collect::<Vec<_>>(), topics);
         assert!(write([]).is_empty());
         assert_eq!(read("x\n\nusr_ 1\nwhatever 2 3").count(), 0);
     }

@@ -16,11 +16,11 @@ use segue_domain::{UserId, limits};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::listeners::{Listener, Place};
+use super::listeners::{Listener, Place, Topic};
 use crate::{app::App, failure::Failure, store::news};
 
 /// When a client that was sent away comes back, if it does as it is told: a server restarts in this time.
-const COME_BACK: Duration = Duration::from_secs(1);
+pub(crate) const COME_BACK: Duration = Duration::from_secs(1);
 
 /// Who wants to listen, and from where on.
 pub(crate) struct Begin {
@@ -39,7 +39,7 @@ pub(crate) async fn begin(
     app: Arc<App>,
     begin: Begin,
 ) -> Result<impl Stream<Item = Result<Event, Infallible>> + Send + 'static, Failure> {
-    let place = app.news.enter(begin.user, begin.token, begin.hang_up, &app.settings.news)?;
+    let place = app.news.enter(Topic::Account(begin.user), Some(begin.token), begin.hang_up, &app.settings.news)?;
     let (newest, listener) = (place.listener.newest(), Arc::clone(&place.listener));
     // Only now, so that what is committed meanwhile wakes it.
     let kept = news::kept(&mut app.db.read().await?, begin.user).await?;
@@ -52,9 +52,9 @@ pub(crate) async fn begin(
     };
     push(&mut ready, BEGIN, cursor);
     let more = kept.newest > cursor;
-    let reader = Reader { app, user: begin.user, place, newest, cursor, ready, more, over: false };
+    let reader = Reader { app, user: begin.user, token: begin.token, place, newest, cursor, ready, more, over: false };
     let events = stream::unfold(reader, |mut reader| async move { Some((Ok(reader.next().await?), reader)) });
-    Ok(Asked { events: Box::pin(events), listener })
+    Ok(Asked::new(events, listener))
 }
 
 /// Adds an event that is only a number.
@@ -66,6 +66,7 @@ fn push(ready: &mut VecDeque<Event>, kind: &str, seq: i64) -> i64 {
 struct Reader {
     app: Arc<App>,
     user: UserId,
+    token: [u8; 32],
     place: Place,
     newest: watch::Receiver<i64>,
     cursor: i64,
@@ -113,7 +114,7 @@ impl Reader {
     /// Reads one page, for whoever may still have it.
     async fn read(&mut self) -> Result<(), sqlx::Error> {
         let mut tx = self.app.db.read().await?;
-        if news::standing(&mut tx, &[self.place.listener.token], self.app.clock.now()).await?.is_empty() {
+        if news::standing(&mut tx, &[self.token], self.app.clock.now()).await?.is_empty() {
             self.over = true;
             return Ok(());
         }
@@ -143,9 +144,16 @@ fn event(row: &news::News) -> Event {
 }
 
 /// Events, with a note of when they were last asked for.
-struct Asked<S> {
+pub(crate) struct Asked<S> {
     events: Pin<Box<S>>,
     listener: Arc<Listener>,
+}
+
+impl<S> Asked<S> {
+    /// Notes it at `listener`.
+    pub(crate) fn new(events: S, listener: Arc<Listener>) -> Self {
+        Self { events: Box::pin(events), listener }
+    }
 }
 
 impl<S: Stream> Stream for Asked<S> {

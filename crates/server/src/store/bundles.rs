@@ -1,7 +1,7 @@
 //! Sealed bundles. `holder` may read manifest and packs and list the packs again: the owner of a snapshot, the claimer of
 //! a handoff, and nobody while a handoff waits.
 
-use segue_domain::{BundleId, Timestamp, UserId};
+use segue_domain::{BundleId, PairingId, Timestamp, UserId};
 use sqlx::FromRow;
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
 pub struct NewBundle<'a> {
     /// Its id.
     pub id: BundleId,
-    /// `snapshot` or `handoff`.
+    /// `snapshot`, `handoff` or `device`.
     pub kind: &'a str,
     /// Who sealed it.
     pub owner: UserId,
@@ -41,6 +41,11 @@ pub struct Opening {
     pub(crate) preview: Option<Vec<u8>>,
 }
 
+/// The kind as it stands in the row: a bundle of a pairing goes whole when it is let go, as a snapshot does.
+fn kind_in_row(kind: &str) -> &str {
+    if kind == "handoff" { kind } else { "snapshot" }
+}
+
 /// Adds a bundle; false when there is one of this id.
 pub async fn insert(tx: &mut Tx<'_>, new: &NewBundle<'_>, now: Timestamp) -> Result<bool, sqlx::Error> {
     let sql = "INSERT INTO bundles (id, kind, owner, holder, session_id, seq, envelope, manifest, preview, bytes, \
@@ -48,7 +53,7 @@ pub async fn insert(tx: &mut Tx<'_>, new: &NewBundle<'_>, now: Timestamp) -> Res
     let bytes = new.envelope.len() + new.manifest.len() + new.preview.map_or(0, <[u8]>::len);
     let done = on!(tx, |c| sqlx::query(sql)
         .bind(Text(new.id))
-        .bind(new.kind)
+        .bind(kind_in_row(new.kind))
         .bind(Text(new.owner))
         .bind(new.holder.map(Text))
         .bind(new.session_id)
@@ -98,4 +103,25 @@ pub async fn release(tx: &mut Tx<'_>, id: BundleId) -> Result<(), sqlx::Error> {
     on!(tx, |c| sqlx::query(keep).bind(Text(id)).execute(c).await.map(drop))?;
     let forget = "DELETE FROM bundles WHERE id = $1 AND kind = 'snapshot'";
     on!(tx, |c| sqlx::query(forget).bind(Text(id)).execute(c).await.map(drop))
+}
+
+/// Makes a bundle that of a pairing.
+pub async fn give_to_pairing(tx: &mut Tx<'_>, id: BundleId, pairing: PairingId) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE bundles SET pairing_id = $1 WHERE id = $2";
+    on!(tx, |c| sqlx::query(sql).bind(Text(pairing)).bind(Text(id)).execute(c).await.map(drop))
+}
+
+/// The bundle of a pairing.
+pub async fn of_pairing(tx: &mut Tx<'_>, pairing: PairingId) -> Result<Option<BundleId>, sqlx::Error> {
+    let sql = "SELECT id FROM bundles WHERE pairing_id = $1";
+    let id: Option<Text<BundleId>> = on!(tx, |c| sqlx::query_scalar(sql).bind(Text(pairing)).fetch_optional(c).await)?;
+    Ok(id.map(|id| id.0))
+}
+
+/// Lets go of a pairing's bundle, if it has one.
+pub async fn release_of_pairing(tx: &mut Tx<'_>, pairing: PairingId) -> Result<(), sqlx::Error> {
+    match of_pairing(tx, pairing).await? {
+        Some(bundle) => release(tx, bundle).await,
+        None => Ok(()),
+    }
 }

@@ -54,3 +54,9 @@ pub async fn keep_own(tx: &mut Tx<'_>, bundle: BundleId, holder: UserId) -> Resu
 pub async fn delete(tx: &mut Tx<'_>, bundle: BundleId) -> Result<(), sqlx::Error> {
     on!(tx, |c| sqlx::query("DELETE FROM wraps WHERE bundle_id = $1").bind(Text(bundle)).execute(c).await.map(drop))
 }
+
+/// The one wrap of a bundle that a pairing owns.
+pub async fn only(tx: &mut Tx<'_>, bundle: BundleId) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    let sql = "SELECT bytes FROM wraps WHERE bundle_id = $1";
+    on!(tx, |c| sqlx::query_scalar(sql).bind(Text(bundle)).fetch_optional(c).await)
+}

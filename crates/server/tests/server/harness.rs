@@ -3,6 +3,7 @@
 pub(crate) mod database;
 pub(crate) mod live;
 pub(crate) mod mailbox;
+pub(crate) mod pairing;
 pub(crate) mod person;
 pub(crate) mod raw;
 pub(crate) mod roster;
@@ -32,7 +33,7 @@ use segue_server::{
     packs::{Packs, Step},
     rates::Rates,
     serve,
-    store::Db,
+    store::{Db, identity},
 };
 use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
@@ -237,6 +238,7 @@ impl TestServer {
             Database::Sqlite => open_sqlite(folder.path()).await,
             Database::Postgres(url) => Db::open_postgres(url).await.unwrap(),
         };
+        let server_id = identity::of(&db, &seal::draw()).await.unwrap();
         let disk = Arc::new(Disk::default());
         let watch = Arc::clone(&disk);
         let packs = Packs::open(&folder.path().join("packs")).unwrap().watched(Arc::new(move |step| watch.step(step)));
@@ -249,6 +251,7 @@ impl TestServer {
             rates: Rates::new(settings.requests_per_minute),
             metrics: Arc::new(Metrics::new(BEGIN)),
             news: News::default(),
+            server_id,
             settings: settings.clone(),
         });
         let shutdown = CancellationToken::new();

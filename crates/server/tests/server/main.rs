@@ -31,6 +31,7 @@ mod openapi;
 mod operating;
 mod operator;
 mod packs;
+mod pairings;
 mod parcels;
 mod path;
 mod process;

@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use futures::{StreamExt as _, stream};
 use reqwest::Method;
-use segue_api::UPLOAD_OFFSET;
+use segue_api::{UPLOAD_OFFSET, pairings::FETCH_TOKEN};
 use serde_json::{Value, json};
 
 use crate::harness::{HOUR_MS, Person, TestServer, person::Answer};
@@ -60,6 +60,26 @@ impl One {
     }
 }
 
+/// Who asks without the token that a route knows its askers by is told so, whatever the id; with one that is nobody's, an id
+/// that is not there is the one 404 for everybody.
+async fn capability(world: &World, not_found: &One, route: &Route, method: &Method, header: &str) {
+    let (real, foreign) = (route.ids(&world.anns), route.ids(&world.fays));
+    let body = route.body(method, &world.fay);
+    let everybody = || world.refused.iter().map(|(nobody, _)| nobody).chain([&world.fay, &world.ann]);
+    let one = face(&ask(&world.fay, method, &route.at(&real), &body).await);
+    assert_eq!(one.0, 401, "{method} {}", route.path);
+    for asker in everybody() {
+        for ids in [&real, &foreign].into_iter().cloned().chain(strange(&real, 2)) {
+            assert_eq!(face(&ask(asker, method, &route.at(&ids), &body).await), one, "{method} {} {ids:?}", route.path);
+        }
+        for ids in strange(&real, usize::MAX).into_iter().chain((header == FETCH_TOKEN).then(|| real.clone())) {
+            let request = asker.http.request(method.clone(), format!("{}{}", asker.url, route.at(&ids)));
+            let request = request.bearer_auth(&asker.token).header(header, "A".repeat(43)).json(&body);
+            assert_eq!(face(&Answer::of(request).await), not_found.to(method), "{method} {} {ids:?}", route.path);
+        }
+    }
+}
+
 /// Everybody who asks for what is not theirs, on one route.
 async fn sweep(world: Arc<World>, not_found: One, route: Route) {
     let (real, foreign) = (route.ids(&world.anns), route.ids(&world.fays));
@@ -76,6 +96,10 @@ async fn sweep(world: Arc<World>, not_found: One, route: Route) {
             for ids in strange(&real, 2) {
                 assert_eq!(get(&world.fay, &ids).await, one, "{method} {} {ids:?}", route.path);
             }
+            continue;
+        }
+        if let Some(header) = route.capability(method) {
+            capability(&world, &not_found, &route, method, header).await;
             continue;
         }
         for (nobody, one) in &world.refused {
@@ -99,6 +123,10 @@ async fn sweep(world: Arc<World>, not_found: One, route: Route) {
         }
         // An upload under another's id is an upload like any other: see `existence`.
         if *method == Method::PUT && route.path == "/api/v1/packs/{id}" {
+            continue;
+        }
+        // A parcel must be its sender's before anything is looked up: see `pairings`.
+        if *method == Method::PUT && route.path == "/api/v1/pairings/{id}/bundle" {
             continue;
         }
         // Those who have nothing to do with Ann's things ask for hers, and she and hers for Fay's.
@@ -190,7 +218,8 @@ on_both! {
             for method in METHODS.iter().filter(|method| route.takes(method)) {
                 for (nobody, one) in &world.refused {
                     let found = face(&ask(nobody, method, &route.path, &json!({})).await);
-                    assert_eq!(found == one.to(method), !route.open, "{method} {}", route.path);
+                    let account = !route.open && route.capability(method).is_none();
+                    assert_eq!(found == one.to(method), account, "{method} {}", route.path);
                 }
             }
         }

@@ -7,6 +7,7 @@ use utoipa::openapi::{
     self, RefOr,
     path::{Operation, ParameterIn, PathItem},
     response::Response,
+    security::SecurityRequirement,
 };
 
 /// From every route: too many requests, the server failed, it stops or its database does not answer.
@@ -34,16 +35,17 @@ const OVER: (u16, &str) = (410, "It has expired.");
 const PART: (u16, &str) = (416, "The range begins after the end.");
 
 /// Routes that name something in their body.
-const NAMED_IN_BODY: [&str; 6] = [
+const NAMED_IN_BODY: [&str; 7] = [
     "/api/v1/bundles",
     "/api/v1/handoffs",
     "/api/v1/handoffs/reserve",
     "/api/v1/invites/open",
     "/api/v1/join",
+    "/api/v1/pairings/lease",
     "/api/v1/vouches",
 ];
 /// Routes about what ends by itself.
-const ENDS: [&str; 8] = [
+const ENDS: [&str; 17] = [
     "/api/v1/account/verification/confirm",
     "/api/v1/handoffs",
     "/api/v1/handoffs/{id}/claim",
@@ -52,11 +54,20 @@ const ENDS: [&str; 8] = [
     "/api/v1/handoffs/{id}/wraps",
     "/api/v1/invites/open",
     "/api/v1/join",
+    "/api/v1/pairings/{id}/acknowledge",
+    "/api/v1/pairings/{id}/answer",
+    "/api/v1/pairings/{id}/claim",
+    "/api/v1/pairings/{id}/complete",
+    "/api/v1/pairings/{id}/received",
+    "/api/v1/pairings/{id}/refuse",
+    "/api/v1/pairings/{id}/return",
+    "/api/v1/pairings/{id}/revoke",
+    "/api/v1/pairings/{id}/take-back",
 ];
 /// Routes without a token that some servers do not offer.
 const CLOSED: [&str; 2] = ["/api/v1/join", "/api/v1/signup"];
 /// Routes that send a part where that is asked for.
-const RANGES: [&str; 1] = ["/api/v1/bundles/{id}/packs/{pack_id}"];
+const RANGES: [&str; 2] = ["/api/v1/bundles/{id}/packs/{pack_id}", "/api/v1/pairings/{id}/bundle/packs/{pack_id}"];
 
 /// Puts each route's own statuses in the place of `default`.
 pub(super) fn name(document: &mut openapi::OpenApi) {
@@ -92,9 +103,14 @@ fn statuses(path: &str, operation: &Operation, changes: bool) -> BTreeMap<u16, &
             .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == *place))
     };
     let signed_in = operation.security.is_none();
+    // Who has a token of another kind is asked for that.
+    let known = operation.security.iter().flatten().any(|scheme| *scheme != SecurityRequirement::default());
     let body = operation.request_body.is_some();
     if signed_in {
         all.extend(SIGNED_IN);
+    }
+    if known {
+        all.extend(SIGNED_IN.into_iter().take(1));
     }
     if CLOSED.contains(&path) {
         all.extend(SIGNED_IN.into_iter().skip(1));

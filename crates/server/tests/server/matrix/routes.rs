@@ -1,18 +1,24 @@
 //! The documented routes, and what is asked of them.
 
+use std::collections::BTreeMap;
+
 use reqwest::Method;
 use segue_api::{
     Bytes,
     bundles::OwnWrap,
     handoffs::{Claim, InviteProof, LateWrap},
+    pairings::AnswerPairing,
     teams::PublishRoster,
 };
 use segue_domain::HandoffId;
-use segue_signed::{MemberRole, WrapKind};
+use segue_signed::{
+    MemberRole, WrapKind,
+    pairing::{Answer, Method as Way},
+};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Person, roster,
+    Person, pairing, roster,
     seal::{draw, wrap},
 };
 
@@ -32,6 +38,7 @@ pub(crate) struct Real {
     pub(crate) ticket: String,
     pub(crate) team: String,
     pub(crate) token: String,
+    pub(crate) pairing: String,
 }
 
 impl Real {
@@ -41,7 +48,8 @@ impl Real {
             ("projects", "kind") => "ticket",
             ("projects", "ref_id") => &self.ticket,
             ("projects", "id") => &self.project,
-            ("bundles", "pack_id") | ("packs", "id") => &self.pack,
+            ("bundles" | "pairings", "pack_id") | ("packs", "id") => &self.pack,
+            ("pairings", "id") => &self.pairing,
             ("handoffs", "id") => &self.handoff,
             ("bundles", "id") => &self.bundle,
             ("sessions", "id") => &self.session,
@@ -79,6 +87,8 @@ pub(crate) struct Route {
     pub(crate) methods: Vec<Method>,
     /// Whether it asks who asks.
     pub(crate) open: bool,
+    /// The header by which each method knows its asker, where that is not an account.
+    capabilities: BTreeMap<String, String>,
 }
 
 impl Route {
@@ -89,7 +99,13 @@ impl Route {
             let operations = item.as_object().unwrap();
             let methods = operations.keys().map(|method| method.to_uppercase().parse().unwrap()).collect();
             let open = operations.values().all(|operation| operation["security"] == json!([{}]));
-            Self { path: path.clone(), methods, open }
+            let capability = |(method, operation): (&String, &Value)| {
+                let scheme = operation["security"][0].as_object()?.keys().next()?;
+                let header = document["components"]["securitySchemes"][scheme]["name"].as_str()?;
+                Some((method.to_uppercase(), header.to_owned()))
+            };
+            let capabilities = operations.iter().filter_map(capability).collect();
+            Self { path: path.clone(), methods, open, capabilities }
         };
         document["paths"].as_object().unwrap().iter().map(read).collect()
     }
@@ -110,6 +126,12 @@ impl Route {
         names.zip(ids).fold(self.path.clone(), |path, (name, id)| path.replace(&name, id))
     }
 
+    /// The header with the token by which this method knows its asker, where that is not an account.
+    pub(crate) fn capability(&self, method: &Method) -> Option<&str> {
+        let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
+        self.capabilities.get(method).map(String::as_str)
+    }
+
     /// Whether the method is documented; HEAD is wherever GET is.
     pub(crate) fn takes(&self, method: &Method) -> bool {
         self.methods.contains(method) || (*method == Method::HEAD && self.methods.contains(&Method::GET))
@@ -127,9 +149,28 @@ impl Route {
             ("GET" | "HEAD" | "DELETE", _)
             | ("PUT" | "PATCH", "/api/v1/packs/{id}")
             | ("POST", "/api/v1/handoffs/{id}/decline") => Ok(json!({})),
+            // A parcel: see `pairings`.
+            ("PUT", "/api/v1/pairings/{id}/bundle") => Ok(json!({})),
             ("PUT", "/api/v1/bundles/{id}/own-wrap") => {
                 serde_json::to_value(OwnWrap { wrap: bytes(wrap(WrapKind::Own, asker.card()).encode()) })
             }
+            ("POST", "/api/v1/pairings/{id}/answer") => {
+                let answer = Answer {
+                    method: Way::Code,
+                    attempt: 1,
+                    share: [1; 32],
+                    nonce: [1; 16],
+                    tag: [1; 64],
+                    hello: vec![1; 60],
+                };
+                serde_json::to_value(AnswerPairing { answer: bytes(answer.encode()) })
+            }
+            ("POST", "/api/v1/pairings/{id}/claim") => Ok(json!({"attempt": 1, "release": bytes(pairing::release())})),
+            ("POST", "/api/v1/pairings/{id}/refuse") => Ok(json!({"attempt": 1})),
+            ("POST", "/api/v1/pairings/{id}/revoke") => Ok(json!({"reason": "user"})),
+            ("POST", "/api/v1/pairings/{id}/acknowledge") => Ok(json!({"acknowledgement": bytes(vec![1; 48])})),
+            ("POST", "/api/v1/pairings/{id}/return") => Ok(json!({"returned": bytes(vec![1; 16 * 1024 + 16])})),
+            ("POST", path) if path.starts_with("/api/v1/pairings/{id}/") => Ok(json!({})),
             ("PUT", "/api/v1/sessions/{id}/project") => Ok(json!({"project_id": null})),
             ("PUT", "/api/v1/projects/{id}/records/{kind}/{ref_id}") => {
                 Ok(json!({"title": "Mine", "body": "", "version": 1}))

@@ -98,6 +98,7 @@ async fn things(owner: &Person, to: &Person, others: &[&Person]) -> (SignedEnvel
         ticket: ticket.entry.ref_id,
         team: roster::id(&owner.team_with(&[to]).await).to_string(),
         token: owner.by_token(&["handoffs:read"]).await.1,
+        pairing: owner.show(1).await.id(),
     };
     (snapshot, real)
 }
