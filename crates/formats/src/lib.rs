@@ -8,10 +8,12 @@
 //! that into [`ALL`]; 4. record sessions with the real tool into `fixtures/TOOL/VERSION/home/…` (no third party's
 //! prompts, no secrets, paths below `/home/coder`) and name them in `tests/`.
 
+pub mod active_view;
 mod claude_code;
 mod clip;
 mod error;
 mod lines;
+pub mod route;
 mod session;
 mod summary;
 mod test_runs;

@@ -1,6 +1,8 @@
 //! Recorded and damaged sessions, taken and installed in scratch homes.
 
 #[cfg(test)]
+mod active_view;
+#[cfg(test)]
 mod growth;
 #[cfg(test)]
 mod hostile;
