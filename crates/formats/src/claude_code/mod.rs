@@ -25,11 +25,13 @@ mod messages;
 mod peek;
 mod place;
 mod record;
+mod route;
 mod scan;
 mod transcript;
 
 pub(crate) use files::{MAX_FILES, MAX_TRANSCRIPT};
 pub(crate) use index::MAX_ENTRIES;
+pub use route::{Variables, describe, find_local};
 
 use std::path::Path;
 

@@ -3,21 +3,7 @@
 
 use serde::Serialize;
 
-use super::{Need, Reach, Route, RouteKind};
-
-/// What kind of host a tool's requests go to. The address itself is nobody's business.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum HostKind {
-    /// The tool's own maker: no other address is set.
-    #[default]
-    Default,
-    /// This device.
-    Loopback,
-    /// A private network.
-    Private,
-    /// Any other host, or one that only a name server knows.
-    Other,
-}
+use super::{HostKind, Need, Reach, Route, RouteKind};
 
 /// What the destination has: booleans, never what lets it in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,10 +16,8 @@ pub struct Local {
     pub logged_in: Option<bool>,
     /// Whether a key, or a helper that gives one, is set up.
     pub api_key: bool,
-    /// Whether it uses Amazon Bedrock, whose credentials the platform keeps.
-    pub bedrock: bool,
-    /// Whether it uses Google Vertex AI, whose credentials the platform keeps.
-    pub vertex: bool,
+    /// The cloud platform that it uses, by the word of [`Route::provider`]; the platform keeps its own credentials.
+    pub platform: Option<String>,
     /// Where its requests go.
     pub host: HostKind,
     /// Whether it is the very device that the chat comes from.
@@ -121,14 +105,13 @@ pub fn check(route: &Route, source: &str, here: &Local) -> RouteCheck {
 
 /// Whether this device is let in by the same provider; `None` where that cannot be seen.
 fn access(route: &Route, here: &Local) -> Option<bool> {
-    let same_provider = match route.provider.as_deref() {
-        Some("bedrock") => here.bedrock,
-        Some("vertex") => here.vertex,
-        Some("anthropic") => here.host == HostKind::Default && !here.bedrock && !here.vertex,
+    let same_provider = match (route.provider.as_deref(), here.platform.as_deref()) {
+        (Some("anthropic"), None) => here.host == HostKind::Default,
+        (Some("bedrock" | "vertex" | "foundry"), platform) => platform == route.provider.as_deref(),
         // An address of the person's own: whether this device's is the same one, only they know.
-        _ if here.same_device => return Some(true),
-        _ if here.host == HostKind::Default || here.bedrock || here.vertex => false,
-        _ => return None,
+        (_, None) if here.same_device => return Some(true),
+        (_, None) if here.host != HostKind::Default => return None,
+        _ => false,
     };
     if !same_provider {
         return Some(false);
@@ -161,6 +144,7 @@ fn provider_of(route: &Route) -> String {
         Some("anthropic") => "Anthropic",
         Some("bedrock") => "Amazon Bedrock",
         Some("vertex") => "Google Vertex AI",
+        Some("foundry") => "Microsoft Foundry",
         Some(other) => other,
         None => "matching",
     }

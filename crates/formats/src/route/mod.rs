@@ -1,13 +1,16 @@
 //! Routes: how replies are made, said without a secret, and whether another device can make them so too (SPEC D4).
 
 mod check;
+mod host;
 mod words;
 
 use serde::{Deserialize, Serialize};
 
 use crate::active_view::{NAME_MAX, cut_optional, json_len};
 
-pub use check::{HostKind, Local, ModelHere, RouteCheck, check};
+pub use crate::claude_code::{Variables, describe, find_local};
+pub use check::{Local, ModelHere, RouteCheck, check};
+pub use host::HostKind;
 pub use words::failed_generation;
 
 /// Most ways to be let in that a route names.
@@ -18,7 +21,7 @@ pub const NEEDS_MAX: usize = 8;
 pub struct Route {
     /// Over what.
     pub kind: RouteKind,
-    /// Who lets one in: `anthropic`, `bedrock`, `vertex`, or `None` for an address of the person's own.
+    /// Who lets one in: `anthropic`, `bedrock`, `vertex`, `foundry`, `gateway`, or `None` for a server of the person's own.
     pub provider: Option<String>,
     /// The model of the last answer.
     pub model: Option<String>,

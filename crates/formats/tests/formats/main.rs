@@ -13,6 +13,10 @@ mod limits;
 #[cfg(test)]
 mod recorded;
 #[cfg(test)]
+mod routes;
+#[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod secrets;
 #[cfg(test)]
 mod torn;
