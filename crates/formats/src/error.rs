@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::claude_code::{MAX_ENTRIES, MAX_FILES, MAX_TRANSCRIPT};
+use crate::claude_code::{MAX_ENTRIES, MAX_FILES, MAX_TRANSCRIPT, MAX_TURNS, MAX_TURNS_TEXT};
 
 /// Why sessions cannot be listed.
 #[derive(Debug, Error)]
@@ -76,4 +76,49 @@ pub enum InstallError {
         /// What went wrong.
         source: io::Error,
     },
+}
+
+/// Why what was said elsewhere cannot be appended to a session.
+#[derive(Debug, Error)]
+pub enum AppendError {
+    /// The session went on here meanwhile: what comes back becomes a fork.
+    #[error(
+        "the session went on here meanwhile, by {messages} messages: what was said elsewhere can become a fork of it"
+    )]
+    Grew {
+        /// Messages that came here.
+        messages: u64,
+    },
+    /// The session is not the one that was handed over any more: it was rewound, compacted or changed.
+    #[error("the session here is not as it was handed over any more: what was said elsewhere can become a fork of it")]
+    Changed,
+    /// Its last line is not whole.
+    #[error("the last line of the session is cut: resume it in its tool once, or hand it on as a fork")]
+    Torn,
+    /// Somebody is writing to it.
+    #[error("the session is being written to: try again when its tool has answered")]
+    Busy,
+    /// Somebody wrote to it in the very moment of the append. What was appended is there, beside what they wrote.
+    #[error("the session was written to in the same moment: look at it in its tool")]
+    Raced,
+    /// A message that is not words of the person or the model with a fresh id and a time.
+    #[error("message {number} that came back is not one that can be appended: {why}")]
+    BadTurn {
+        /// Counted from 1.
+        number: usize,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// More than comes back from anywhere.
+    #[error("more came back than {MAX_TURNS} messages of {MAX_TURNS_TEXT} bytes together")]
+    TooMuch,
+    /// It cannot be read.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// It cannot be written.
+    #[error("cannot write the session: {0}")]
+    Write(#[source] io::Error),
+    /// The fork cannot be made.
+    #[error(transparent)]
+    Install(#[from] InstallError),
 }

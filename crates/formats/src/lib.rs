@@ -24,8 +24,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use active_view::{HeadHash, HeadHasher};
+use view::Message;
+
 pub use claude_code::ClaudeCode;
-pub use error::{CaptureError, DiscoverError, InstallError};
+pub use error::{AppendError, CaptureError, DiscoverError, InstallError};
 pub use lines::MAX_LINE;
 pub use session::{Counts, Dropped, HEADER_VERSION, Header, Tool};
 pub use summary::{MAX_SUMMARY, Summary};
@@ -91,6 +94,28 @@ pub struct Captured {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint(pub(crate) String);
 
+/// What a session was when it was handed over, so that what comes back is put behind that and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handed {
+    /// The transcript's length in bytes: that of the [`Found`] that was captured.
+    pub len: u64,
+    /// How many messages its view had.
+    pub count: u64,
+    /// The head hash of its view.
+    pub head_hash: HeadHash,
+}
+
+/// What was appended to a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// How many messages are new; fewer than were given, if some were there already.
+    pub messages: usize,
+    /// The head of the session's view now.
+    pub head: HeadHasher,
+    /// The transcript's length in bytes now.
+    pub len: u64,
+}
+
 /// A native file to put into a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CapturedFile {
@@ -151,6 +176,21 @@ pub struct Installed {
     pub skipped: Vec<Skipped>,
 }
 
+/// Whether a session is being answered right now, as far as its file shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    /// Nobody waits for an answer.
+    Idle,
+    /// A prompt or a result waits for an answer, or a call for its result.
+    Running {
+        /// The start of the reply as far as it is in the file, at most
+        /// [`PARTIAL_MAX`](active_view::PARTIAL_MAX) bytes. It is then the view's last message as well.
+        partial: Option<String>,
+        /// Since when, in ms since 1970. A tool that was killed leaves a session running for ever: this tells.
+        since_ms: i64,
+    },
+}
+
 /// How to start a tool with a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResumeCommand {
@@ -197,6 +237,27 @@ pub trait Format: Sync {
 
     /// Writes the view of a session as a bundle has it; `native_dir` holds what lies there below `native/`.
     fn view(&self, native_dir: &Path, view: &mut dyn ViewSink) -> Result<(), CaptureError>;
+
+    /// Whether a turn is being made in the session, as it is now. Reads the end of its transcript only.
+    fn turn(&self, found: &Found) -> Result<Turn, CaptureError>;
+
+    /// Appends what was said on another device since the session was `handed` over: words of the person and of the model,
+    /// as the tool itself would write them. Each of `turns` has an id of its own, a fresh UUID (version 4, lower case),
+    /// and its time; in the view it is then the same message as there. Starts no turn. What of it is there already, from
+    /// an earlier call, is not written again. Nothing is changed where it fails, except as [`AppendError::Raced`] says.
+    fn append(&self, found: &Found, handed: &Handed, turns: &[Message]) -> Result<Appended, AppendError>;
+
+    /// Where [`Format::append`] cannot: makes a session under the id `fresh_id`, a new UUID, that is the one that was
+    /// `handed` over followed by `turns`. It will be resumed in `cwd`. The session itself stays as it is.
+    fn fork(
+        &self,
+        env: &Env,
+        found: &Found,
+        handed: &Handed,
+        turns: &[Message],
+        cwd: &Path,
+        fresh_id: &str,
+    ) -> Result<Installed, AppendError>;
 
     /// Installs a session. `native_dir` holds what the bundle has below `native/`; `cwd` is the directory that it will
     /// be resumed in; `fresh_id` is a new UUID (lower case), taken if the session's own id is taken here.

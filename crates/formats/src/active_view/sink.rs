@@ -3,13 +3,12 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 
-use memchr::memchr;
 use sha2::{Digest, Sha256};
 
 use super::check::ROOM_MAX;
 use super::cut::shorten;
 use super::{Entry, HeadHash, HeadHasher, Tail};
-use crate::view::{MAX_VIEW_LINE, Message, ViewSink};
+use crate::view::{Message, Pieces, ViewSink};
 
 /// Most messages of a tail (SPEC D1).
 pub const TAIL_MAX: usize = 30;
@@ -18,7 +17,7 @@ pub const TAIL_MAX: usize = 30;
 #[derive(Default)]
 pub struct TailSink<'a> {
     head: HeadHasher,
-    line: Vec<u8>,
+    pieces: Pieces,
     kept: VecDeque<Kept>,
     also: Option<&'a mut dyn ViewSink>,
 }
@@ -77,8 +76,7 @@ impl<'a> TailSink<'a> {
         Tail { before, skipped: self.head.count() - messages.len() as u64, messages }
     }
 
-    fn end_line(&mut self) -> io::Result<()> {
-        let line = std::mem::take(&mut self.line);
+    fn end_line(&mut self, line: Vec<u8>) -> io::Result<()> {
         let (before, hash) = (self.head.hash(), HeadHash(Sha256::digest(&line).into()));
         self.head.add_hash(&hash.0);
         let said = if line.len() <= ROOM_MAX {
@@ -96,19 +94,11 @@ impl<'a> TailSink<'a> {
 
 impl Write for TailSink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let feed = memchr(b'\n', bytes);
-        let part = &bytes[..feed.unwrap_or(bytes.len())];
-        if self.line.len() + part.len() > MAX_VIEW_LINE {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a line of the view is too long"));
-        }
-        let taken = feed.map_or(bytes.len(), |at| at + 1);
+        let (taken, line) = self.pieces.take(bytes)?;
         if let Some(also) = &mut self.also {
             also.write_all(&bytes[..taken])?;
         }
-        self.line.extend_from_slice(part);
-        if feed.is_some() {
-            self.end_line()?;
-        }
+        line.map_or(Ok(()), |line| self.end_line(line))?;
         Ok(taken)
     }
 
@@ -119,7 +109,7 @@ impl Write for TailSink<'_> {
 
 impl ViewSink for TailSink<'_> {
     fn restart(&mut self) -> io::Result<()> {
-        (self.head, self.line, self.kept) = (HeadHasher::default(), Vec::new(), VecDeque::new());
+        (self.head, self.pieces, self.kept) = (HeadHasher::default(), Pieces::default(), VecDeque::new());
         self.also.as_mut().map_or(Ok(()), |also| also.restart())
     }
 }

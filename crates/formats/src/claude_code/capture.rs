@@ -42,7 +42,7 @@ pub(super) fn view(native_dir: &Path, view: &mut dyn ViewSink) -> Result<(), Cap
 }
 
 /// Reads a transcript. Gives what it is, and its live chain.
-fn read_whole(
+pub(super) fn read_whole(
     file: &mut File,
     len: u64,
     folder: &str,
@@ -102,7 +102,7 @@ fn folder(found: &Found) -> &str {
     found.path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default()
 }
 
-fn open(path: &Path) -> Result<(File, Metadata), CaptureError> {
+pub(super) fn open(path: &Path) -> Result<(File, Metadata), CaptureError> {
     if !fs::symlink_metadata(path)?.is_file() {
         return Err(CaptureError::NotASession);
     }

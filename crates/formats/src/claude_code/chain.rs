@@ -31,6 +31,11 @@ pub(super) fn live_chain(index: &Index) -> Vec<usize> {
     with_parallel_lines(index, &path)
 }
 
+/// The line that the tool goes on from.
+pub(super) fn leaf(index: &Index) -> Option<usize> {
+    find_leaf(index, &Links::new(index))
+}
+
 /// Whether the lines that a compaction preserved are in the chain: until all of them, the line they follow and a first one
 /// behind that are there, the chain may still change before its end.
 pub(super) fn is_settled(index: &Index, chain: &[usize]) -> bool {

@@ -34,14 +34,31 @@ pub(super) fn install(
     if !is_session_id(&header.native_id) || !is_session_id(fresh_id) {
         return Err(InstallError::BadId);
     }
+    let _turn = take_turn(env)?;
+    install_under(env, native_dir, &header.native_id, cwd, &[&header.native_id, fresh_id])
+}
+
+/// Waits until no other install is under way.
+pub(super) fn take_turn(env: &Env) -> Result<killed::Turn, InstallError> {
+    killed::take_turn(env).map_err(|source| InstallError::Io { path: projects_dir(env), source })
+}
+
+/// Installs the session `old_id` under the first of `ids` that is free, or that it has here already. Its caller has the
+/// turn.
+pub(super) fn install_under(
+    env: &Env,
+    native_dir: &Path,
+    old_id: &str,
+    cwd: &Path,
+    ids: &[&str],
+) -> Result<Installed, InstallError> {
     let cwd = fs::canonicalize(cwd).map_err(|source| InstallError::Io { path: cwd.to_owned(), source })?;
     let encoded = cwd.to_str().filter(|_| cwd.is_dir()).map(encode_dir).ok_or(InstallError::BadDirectory)?;
-    let received = Received::list(native_dir, &header.native_id)?;
+    let received = Received::list(native_dir, old_id)?;
     let project = projects_dir(env).join(encoded);
-    let _turn = killed::take_turn(env).map_err(|source| InstallError::Io { path: project.clone(), source })?;
     make_dirs(&project).map_err(|source| InstallError::Io { path: project.clone(), source })?;
-    for id in [header.native_id.as_str(), fresh_id] {
-        let site = Site { env, project: &project, old_id: &header.native_id, id };
+    for id in ids {
+        let site = Site { env, project: &project, old_id, id };
         if let Some(done) =
             site.install(&received).map_err(|source| InstallError::Io { path: project.clone(), source })?
         {

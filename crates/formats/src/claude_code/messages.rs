@@ -76,7 +76,7 @@ impl Converter {
     fn convert_user(&mut self, record: &Record<'_>, message: &NativeMessage<'_>) -> Option<(Role, Vec<Part>)> {
         let summary = record.is_compact_summary == Some(true);
         let words = |text: &String| {
-            let own = summary || LOCAL_MARKS.iter().any(|mark| text.trim_start().starts_with(mark));
+            let own = summary || is_local(text);
             if own { Part::notice(text.clone()) } else { Part::text(text.clone()) }
         };
         match message.content.as_ref()? {
@@ -153,6 +153,11 @@ impl Converter {
         }
         self.counts.tool_calls += parts.iter().filter(|part| matches!(part, Part::ToolCall { .. })).count() as u64;
     }
+}
+
+/// Whether the tool wrote a text in the person's name.
+pub(super) fn is_local(text: &str) -> bool {
+    LOCAL_MARKS.iter().any(|mark| text.trim_start().starts_with(mark))
 }
 
 /// The text of a tool result.

@@ -11,12 +11,14 @@
 //! notices in the view; lines marked `isMeta`, which it sends too, are not in the view. `claude --resume ID` in the
 //! project's directory finds a session by the names of folder and file alone.
 
+mod append;
 mod capture;
 mod chain;
 mod checkpoint;
 mod discover;
 mod edit;
 mod files;
+mod fork;
 mod index;
 mod install;
 mod killed;
@@ -28,7 +30,9 @@ mod record;
 mod route;
 mod scan;
 mod transcript;
+mod turn;
 
+pub(crate) use append::{MAX_TURNS, MAX_TURNS_TEXT};
 pub(crate) use files::{MAX_FILES, MAX_TRANSCRIPT};
 pub(crate) use index::MAX_ENTRIES;
 pub use route::{Variables, describe, find_local};
@@ -36,10 +40,10 @@ pub use route::{Variables, describe, find_local};
 use std::path::Path;
 
 use crate::session::Header;
-use crate::view::ViewSink;
+use crate::view::{Message, ViewSink};
 use crate::{
-    CaptureError, Captured, CapturedFile, Checkpoint, DiscoverError, Env, Format, Found, InstallError, Installed,
-    ResumeCommand, Tool,
+    AppendError, Appended, CaptureError, Captured, CapturedFile, Checkpoint, DiscoverError, Env, Format, Found, Handed,
+    InstallError, Installed, ResumeCommand, Tool, Turn,
 };
 
 /// Claude Code's sessions.
@@ -83,6 +87,26 @@ impl Format for ClaudeCode {
 
     fn view(&self, native_dir: &Path, view: &mut dyn ViewSink) -> Result<(), CaptureError> {
         capture::view(native_dir, view)
+    }
+
+    fn turn(&self, found: &Found) -> Result<Turn, CaptureError> {
+        turn::turn(found)
+    }
+
+    fn append(&self, found: &Found, handed: &Handed, turns: &[Message]) -> Result<Appended, AppendError> {
+        append::append(found, handed, turns)
+    }
+
+    fn fork(
+        &self,
+        env: &Env,
+        found: &Found,
+        handed: &Handed,
+        turns: &[Message],
+        cwd: &Path,
+        fresh_id: &str,
+    ) -> Result<Installed, AppendError> {
+        fork::fork(env, found, handed, turns, cwd, fresh_id)
     }
 
     fn install(

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufWriter, Seek as _, Write};
 
+use memchr::memchr;
 use thiserror::Error;
 
 use super::bound::bound;
@@ -29,6 +30,26 @@ impl ViewSink for Vec<u8> {
     fn restart(&mut self) -> io::Result<()> {
         self.clear();
         Ok(())
+    }
+}
+
+/// Puts the pieces in which a view is written together to its lines.
+#[derive(Debug, Default)]
+pub(crate) struct Pieces {
+    line: Vec<u8>,
+}
+
+impl Pieces {
+    /// Takes a piece up to the end of its first line. Says how much it took, and the line without its line feed if it
+    /// ends here.
+    pub(crate) fn take(&mut self, piece: &[u8]) -> io::Result<(usize, Option<Vec<u8>>)> {
+        let feed = memchr(b'\n', piece);
+        let part = &piece[..feed.unwrap_or(piece.len())];
+        if self.line.len() + part.len() > MAX_VIEW_LINE {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a line of the view is too long"));
+        }
+        self.line.extend_from_slice(part);
+        Ok(feed.map_or((piece.len(), None), |at| (at + 1, Some(std::mem::take(&mut self.line)))))
     }
 }
 

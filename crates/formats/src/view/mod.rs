@@ -34,6 +34,7 @@ mod file;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use file::Pieces;
 pub use file::{MAX_VIEW_LINE, ReadViewError, ViewReader, ViewSink, write_message};
 
 /// The version of the view written here.

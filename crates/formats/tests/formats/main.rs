@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod active_view;
 #[cfg(test)]
+mod append;
+#[cfg(test)]
 mod growth;
 #[cfg(test)]
 mod hostile;
@@ -20,3 +22,5 @@ mod scene;
 mod secrets;
 #[cfg(test)]
 mod torn;
+#[cfg(test)]
+mod turn;
