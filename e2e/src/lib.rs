@@ -12,6 +12,7 @@ pub mod person;
 pub mod relay;
 pub mod rig;
 pub mod server;
+pub mod showing;
 #[cfg(target_os = "linux")]
 pub mod small_disk;
 pub mod story;

@@ -32,6 +32,23 @@ pub struct Ran {
     pub stderr: String,
 }
 
+impl Ran {
+    /// What a process left that has ended.
+    pub fn of(output: Output) -> Result<Self> {
+        let ended_by = || output.status.signal().map(|signal| 128 + signal);
+        Ok(Self {
+            code: output.status.code().or_else(ended_by).context("segue ended in no known way")?,
+            stdout: String::from_utf8(output.stdout)?,
+            stderr: String::from_utf8(output.stderr)?,
+        })
+    }
+
+    /// What it said with `--json`, one value a line.
+    pub fn events(&self) -> Result<Vec<Value>> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
+    }
+}
+
 impl Person {
     /// A person whose machine is empty.
     pub fn new(root: &Path) -> Result<Self> {
@@ -92,12 +109,7 @@ impl Person {
         wait: impl FnOnce(Child) -> Result<Output>,
     ) -> Result<Ran> {
         let output = wait(self.command(arguments)?.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)?;
-        let ended_by = || output.status.signal().map(|signal| 128 + signal);
-        Ok(Ran {
-            code: output.status.code().or_else(ended_by).context("segue ended in no known way")?,
-            stdout: String::from_utf8(output.stdout)?,
-            stderr: String::from_utf8(output.stderr)?,
-        })
+        Ran::of(output)
     }
 
     /// Runs `segue` with `--json`, which must succeed, and reads its answer.

@@ -115,4 +115,8 @@ pub struct Server {
     pub protocols: Vec<u32>,
     /// Its clock, unix milliseconds: `doctor` compares it.
     pub now: i64,
+    /// Its own 16 bytes, which stand in every key of a pairing.
+    pub server_id: Bytes,
+    /// Longest lifetime of a pairing code, in seconds.
+    pub pairing_seconds: u32,
 }

@@ -1,5 +1,6 @@
 //! Every command, its options and its help.
 
+pub mod device;
 pub mod projects;
 pub mod teams;
 pub mod tokens;
@@ -64,6 +65,9 @@ pub enum Command {
     PullHandoff(PullHandoff),
     /// Continue a session in its tool
     Resume(Resume),
+    /// Move a chat to another device, or take one in
+    #[command(subcommand)]
+    Device(device::Device),
     /// Delete a session from the server; copies that were handed over stay
     Delete(Delete),
     /// Work on teams, to hand sessions to

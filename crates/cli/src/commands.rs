@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod delete;
+mod device;
 mod doctor;
 mod handoff;
 mod handoffs;
@@ -20,6 +21,11 @@ mod vouch;
 mod whoami;
 
 use segue_domain::RecordKind;
+
+pub(crate) use self::{
+    list::day,
+    push::{Prepared, Reading, prepare},
+};
 
 use crate::{
     args::{Arguments, Command},
@@ -41,6 +47,7 @@ pub fn run(arguments: Arguments, output: &Output) -> Result<()> {
         Command::Handoffs(options) => handoffs::run(options, output),
         Command::PullHandoff(options) => pull_handoff::run(&options, output),
         Command::Resume(options) => resume::run(&options, output),
+        Command::Device(options) => device::run(options, output),
         Command::Delete(options) => delete::run(&options, output),
         Command::Team(options) => team::run(options, output),
         Command::Project(options) => project::run(options, output),

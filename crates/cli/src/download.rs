@@ -13,7 +13,7 @@ use std::{
 use segue_bundle::{
     Contents, Expected, OpenedBundle, PackSource, ReadSeek, UnpackError, open::VerifyError, unpack, verify_envelope,
 };
-use segue_domain::{BundleId, Clock as _, HandoffId, limits::MANIFEST_BYTES_MAX};
+use segue_domain::{Clock as _, HandoffId, limits::MANIFEST_BYTES_MAX};
 use segue_formats::Header;
 use segue_signed::{BundleKind, PackEntry, SignedKeyCard, Wrap};
 use serde_json::Value;
@@ -29,7 +29,7 @@ use crate::{
     home::Home,
     output::Output,
     progress::Progress,
-    remote::Remote,
+    remote::{Place, Remote},
     spool::Spool,
     upload::causes,
 };
@@ -114,15 +114,15 @@ pub fn verify_handoff(
     })
 }
 
-/// Fetches a claimed bundle and puts its verified files at `destination`, all or nothing.
+/// Fetches a bundle and puts its verified files at `destination`, all or nothing.
 pub fn fetch(
     home: &Home,
     remote: &Remote,
+    bundle: Place,
     opened: &OpenedBundle,
     destination: &Path,
     output: &Output,
 ) -> Result<Contents> {
-    let bundle = BundleId::from_bytes(opened.verified().header().bundle_id);
     let sealed = remote.manifest(bundle, MANIFEST_BYTES_MAX as usize)?;
     let contents = opened.open_manifest(sealed).map_err(|error| refused(&error))?;
     remove_leftover(destination)?;
@@ -148,7 +148,7 @@ pub fn fetch(
 /// Fetches one pack after the other; all that are missing after an error are given up.
 fn fetch_packs(
     remote: &Remote,
-    bundle: BundleId,
+    bundle: Place,
     packs: &[PackEntry],
     spools: &[Arc<Spool>],
     progress: &Progress,
@@ -219,7 +219,7 @@ fn not_unpacked(error: &UnpackError) -> CliError {
 }
 
 /// Something that must not be believed.
-fn refused(error: &dyn std::error::Error) -> CliError {
+pub fn refused(error: &dyn std::error::Error) -> CliError {
     CliError::verification(format!("verification failed: {}", causes(error)))
         .hint("Nothing was put in place. Tell the sender, and whoever runs the server.")
 }

@@ -21,6 +21,7 @@ pub mod capture;
 pub mod claim_link;
 pub mod commands;
 pub mod contacts;
+pub mod device;
 pub mod download;
 pub mod environment;
 pub mod error;

@@ -57,6 +57,9 @@ pub struct Record {
     /// How it came here, when somebody handed it over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed: Option<ClaimedFrom>,
+    /// From which device it came here, when it was moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<MovedFrom>,
     /// The project that it belongs to, and what in it the session is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Provenance>,
@@ -99,6 +102,19 @@ impl Head {
     }
 }
 
+/// How a session was moved here from another device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovedFrom {
+    /// `par_…`
+    pub pairing_id: String,
+    /// What the other device calls itself.
+    pub device: String,
+    /// Whose it is.
+    pub user_id: String,
+    /// The session there.
+    pub session_id: String,
+}
+
 /// How a session was handed over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimedFrom {
@@ -113,6 +129,11 @@ pub struct ClaimedFrom {
 }
 
 impl Record {
+    /// Whether its files came here, and lie in the library.
+    pub fn has_content(&self) -> bool {
+        self.claimed.is_some() || self.moved.is_some()
+    }
+
     /// Its id.
     pub fn session_id(&self) -> Result<SessionId> {
         self.session_id.parse().map_err(|_| {

@@ -47,6 +47,21 @@ impl Output {
         print(&untrusted::json(&value))
     }
 
+    /// Something that happens while a command runs: a sentence for a person, a line of its own with `--json`.
+    pub fn event(&self, name: &str, text: String, mut value: Value) -> Result<()> {
+        if !self.options.json {
+            self.notice(text);
+            return Ok(());
+        }
+        value["event"] = name.into();
+        self.answer("", value)
+    }
+
+    /// Whether `--no-input` says that nobody is to be asked.
+    pub fn refuses_input(&self) -> bool {
+        self.options.no_input
+    }
+
     /// A sentence beside the answer, for a person.
     pub fn notice(&self, text: impl Display) {
         if !self.options.json && !self.options.quiet {

@@ -5,16 +5,18 @@
 
 mod live;
 mod packs;
+mod pairings;
 mod projects;
 mod routes;
+mod stream;
 mod teams;
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use data_encoding::HEXLOWER;
-use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
-use segue_api::{Code, IDEMPOTENCY_KEY, Problem};
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, header, header::HeaderValue};
+use segue_api::{Code, IDEMPOTENCY_KEY, Problem, pairings::PAIRING_TOKEN};
 use segue_signed::{Parcel, parcel};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::runtime::Runtime;
@@ -22,7 +24,8 @@ use url::Url;
 
 pub use self::{
     live::{Heard, Live},
-    packs::same_bytes,
+    packs::{Place, same_bytes},
+    pairings::LivePairing,
 };
 use crate::{
     account::Account,
@@ -49,6 +52,8 @@ pub struct Remote {
     base: Url,
     token: Option<String>,
     by_token: bool,
+    /// What a pairing knows this client by, as headers.
+    capabilities: Vec<(&'static str, HeaderValue)>,
 }
 
 impl Remote {
@@ -110,7 +115,24 @@ impl Remote {
             base: server.clone(),
             token,
             by_token: false,
+            capabilities: Vec::new(),
         })
+    }
+
+    /// A connection as a destination: as `account`, if there is one on that server, and known by a token that was drawn for it.
+    pub fn destination(server: &Url, account: Option<&Account>, token: &[u8; 32]) -> Result<Self> {
+        let account = account.filter(|account| account.server == *server);
+        let mut remote = Self::open(server, account.map(|account| account.token().to_owned()))?;
+        remote.present(PAIRING_TOKEN, token);
+        Ok(remote)
+    }
+
+    /// Presents a token in a header from now on.
+    fn present(&mut self, header: &'static str, token: &[u8; 32]) {
+        let value = HeaderValue::try_from(BASE64URL_NOPAD.encode(token));
+        let mut value = value.expect("base64url stands in a header");
+        value.set_sensitive(true);
+        self.capabilities.push((header, value));
     }
 
     /// Connects, so that the first request need not wait for it. That one says what is wrong, if something is.
@@ -129,6 +151,9 @@ impl Remote {
         let mut request = self.http.request(method, url);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
+        }
+        for (name, value) in &self.capabilities {
+            request = request.header(*name, value);
         }
         Ok(request)
     }
@@ -159,6 +184,10 @@ impl Remote {
             Ok(request.header(header::CONTENT_TYPE, media_type).body(body.clone()))
         };
         self.run(build, ANSWER_BYTES_MAX)
+    }
+
+    fn put_parcel<T: DeserializeOwned>(&self, path: &str, parcel: &Parcel<'_>) -> Result<T> {
+        understand(&self.send_bytes(&Method::PUT, path, parcel::MEDIA_TYPE, &parcel.encode().into())?)
     }
 
     fn post_parcel<T: DeserializeOwned>(&self, path: &str, parcel: &Parcel<'_>) -> Result<T> {

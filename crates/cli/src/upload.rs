@@ -180,6 +180,21 @@ impl<'a> Uploader<'a> {
         purpose: Purpose,
         recipients: &[RecipientKey],
     ) -> Result<SealedBundle> {
+        let keys = self.account.keys()?;
+        // Also on a handoff, whose sender may read its summary and lock its key for who joins later.
+        self.seal_for(record, capture, contents, purpose, recipients, owner(&self.account, &keys))
+    }
+
+    /// The same, to be opened by another owner than the account.
+    pub fn seal_for(
+        &self,
+        record: &Record,
+        capture: &Capture,
+        contents: &Contents,
+        purpose: Purpose,
+        recipients: &[RecipientKey],
+        owner: Owner<'_>,
+    ) -> Result<SealedBundle> {
         let (account, keys) = (&self.account, self.account.keys()?);
         let author = record.claimed.as_ref().map_or(&account.user_id, |claimed| &claimed.author_id);
         let heading = Heading {
@@ -201,11 +216,9 @@ impl<'a> Uploader<'a> {
             not_after: purpose.not_after,
             directory_head: None,
         };
-        // Also on a handoff, whose sender may read its summary and lock its key for who joins later.
-        let owner = Some(owner(account, &keys));
         // The owner opens the whole session; only who has not claimed yet needs a summary beside it.
         let preview = capture.preview.as_deref().filter(|_| purpose.kind == BundleKind::Handoff);
-        seal_bundle(&mut rng()?, contents, heading, &account.device_key()?, preview, recipients, owner)
+        seal_bundle(&mut rng()?, contents, heading, &account.device_key()?, preview, recipients, Some(owner))
             .map_err(|error| CliError::new(Exit::Error, "seal", format!("the bundle cannot be sealed: {error}")))
     }
 

@@ -5,6 +5,7 @@ mod as_new;
 mod claim_link;
 mod contract;
 mod demo;
+mod device;
 #[cfg(target_os = "linux")]
 mod faults;
 mod handoff;

@@ -115,7 +115,7 @@ fn table(rows: &[Row], more: bool) -> String {
 }
 
 /// A day and time in this machine's zone.
-pub(super) fn day(millis: i64) -> String {
+pub(crate) fn day(millis: i64) -> String {
     jiff::Timestamp::from_millisecond(millis)
         .map(|at| at.to_zoned(environment::time_zone()).strftime("%Y-%m-%d %H:%M").to_string())
         .unwrap_or_default()

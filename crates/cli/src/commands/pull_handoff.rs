@@ -27,7 +27,7 @@ use crate::{
     home::Home,
     library::{ClaimedFrom, Head, Library, Record},
     output::Output,
-    remote::Remote,
+    remote::{Place, Remote},
     untrusted::Untrusted,
     upload::owner,
 };
@@ -62,7 +62,8 @@ pub(super) fn run(options: &args::PullHandoff, output: &Output) -> Result<()> {
         }
         Some(record) if content.is_dir() => record,
         _ => {
-            let contents = download::fetch(&home, &remote, &verified.opened, &content, output)?;
+            let bundle = BundleId::from_bytes(verified.opened.verified().header().bundle_id);
+            let contents = download::fetch(&home, &remote, Place::Held(bundle), &verified.opened, &content, output)?;
             let mut record = record(session, id, &verified, &content).inspect_err(|_| forget(&content))?;
             if let Some(active) = &given.active_ticket {
                 active_ticket::put(&home, active, &id.to_string())?;
@@ -181,6 +182,7 @@ fn record(session: SessionId, id: HandoffId, verified: &VerifiedHandoff, content
             sender_email: verified.sender_email.clone(),
             author_id: header.author_id.clone(),
         }),
+        moved: None,
         provenance: None,
         told: None,
     })

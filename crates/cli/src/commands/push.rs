@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::{
     args,
     capture::{Capture, Capturing},
+    device::held,
     environment::{self, random},
     error::{CliError, Result},
     library::{Library, Native, Record},
@@ -46,9 +47,9 @@ pub(super) fn run(options: &args::Push, output: &Output) -> Result<()> {
 }
 
 /// A session that is to be pushed, locked against other commands.
-pub(super) struct Prepared {
-    pub(super) record: Record,
-    pub(super) capturing: Capturing,
+pub struct Prepared {
+    pub record: Record,
+    pub capturing: Capturing,
     /// Whether it was never captured before.
     pub(super) first: bool,
     _locks: Vec<File>,
@@ -64,7 +65,7 @@ pub(super) fn describe(record: &Record) -> String {
 
 /// How much of a session that was pushed before is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(crate) enum Reading {
     /// What was appended, where nothing else seems to have changed.
     WhatIsNew,
     /// Everything, compared with what was pushed.
@@ -72,7 +73,7 @@ pub(super) enum Reading {
 }
 
 /// Begins to capture a session, and gives it an id if it has none, or a fresh one with `as_new`.
-pub(super) fn prepare(
+pub(crate) fn prepare(
     uploader: &Uploader<'_>,
     named: Option<&str>,
     reading: Reading,
@@ -91,6 +92,7 @@ pub(super) fn prepare(
         None => SessionId::from_bytes(random()?),
     };
     locks.push(library.lock(id)?);
+    held::check(&uploader.home, &id.to_string())?;
     // Looked at again behind the locks: another command may have pushed more meanwhile.
     let record = library.find(id)?.or(record);
     let (found, first) = (found.map(as_long_as_it_is_now), record.is_none());
@@ -133,7 +135,7 @@ fn begin(
             let head = record.head.as_ref().filter(|_| reading == Reading::WhatIsNew);
             Capturing::start(tools, found, head.and_then(|head| library.progress(id, head)).as_ref())
         }
-        None if record.claimed.is_some() => {
+        None if record.has_content() => {
             let card = previous(library, id).map(|(_, envelope)| envelope.envelope.header.card);
             Ok(Capture::from_content(library, record, card.as_ref())?.into())
         }
@@ -157,6 +159,7 @@ fn first_record(id: SessionId, found: &Found, like: Option<&Record>) -> Record {
         no_prefix: like.is_some_and(|like| like.no_prefix),
         summary: None,
         claimed: None,
+        moved: None,
         provenance: like.and_then(|like| like.provenance.clone()),
         told: None,
     }

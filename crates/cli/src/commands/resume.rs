@@ -13,7 +13,9 @@ use serde_json::json;
 
 use self::install::Installer;
 use crate::{
-    args, environment,
+    args,
+    device::held,
+    environment,
     error::{CliError, Exit, Result},
     home::Home,
     library::Library,
@@ -22,11 +24,20 @@ use crate::{
     untrusted::Untrusted,
 };
 
+/// Continues a session that has just arrived.
+pub(super) fn continue_here(session: &str, project: Option<&Path>, print: bool, output: &Output) -> Result<()> {
+    let project = project.map(Path::to_owned);
+    run(&args::Resume { session: session.to_owned(), tool: None, project, print }, output)
+}
+
 /// Resumes.
 pub(super) fn run(options: &args::Resume, output: &Output) -> Result<()> {
     let home = Home::find()?;
     let (library, tools) = (Library::new(&home), environment::tools()?);
     let chosen = resolve(&library, &tools, Some(&options.session))?;
+    if let Some(record) = &chosen.record {
+        held::check(&home, &record.session_id)?;
+    }
     let session_tool = match (&chosen.record, &chosen.found) {
         (Some(record), _) => record.header.tool,
         (None, Some(found)) => found.tool,

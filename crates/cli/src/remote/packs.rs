@@ -1,12 +1,16 @@
 //! Packs on their way. A transfer that is cut goes on from where it was.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    fmt::{self, Display},
+    sync::Arc,
+    time::Duration,
+};
 
 use data_encoding::HEXLOWER;
 use futures::stream;
 use reqwest::{Body, Method, Response, StatusCode, header};
 use segue_api::{UPLOAD_COMPLETE, UPLOAD_OFFSET, bundles::Pack};
-use segue_domain::{BundleId, PackId};
+use segue_domain::{BundleId, PackId, PairingId};
 use segue_signed::PackEntry;
 
 use super::{Remote, cut, read, refused, understand};
@@ -19,6 +23,24 @@ use crate::{
 const IDLE_ATTEMPTS_MAX: u32 = 5;
 /// Longest answer to an upload, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// Where a bundle is read.
+#[derive(Debug, Clone, Copy)]
+pub enum Place {
+    /// One that the account holds.
+    Held(BundleId),
+    /// That of a pairing.
+    OfPairing(PairingId),
+}
+
+impl Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Held(id) => write!(formatter, "bundles/{id}"),
+            Self::OfPairing(id) => write!(formatter, "pairings/{id}/bundle"),
+        }
+    }
+}
 
 impl Remote {
     /// Stores a pack while it is still being written; `sent` is told of each piece.
@@ -95,12 +117,12 @@ impl Remote {
     /// Fetches a pack; never more bytes than the envelope says.
     pub fn get_pack(
         &self,
-        bundle: BundleId,
+        bundle: Place,
         entry: &PackEntry,
         mut spool: SpoolWriter,
         received: impl Fn(u64),
     ) -> Result<()> {
-        let path = format!("api/v1/bundles/{bundle}/packs/{}", PackId::from_bytes(entry.id));
+        let path = format!("api/v1/{bundle}/packs/{}", PackId::from_bytes(entry.id));
         self.runtime.block_on(async {
             let mut idle = 0;
             while spool.written() < entry.len {
@@ -195,7 +217,7 @@ mod tests {
         let spool = Spool::new(path.clone());
         let entry = PackEntry { id: [1; 16], sha256: [0; 32], len: 4 };
         let (remote, bundle) = (Remote::anonymous(&url).unwrap(), BundleId::from_bytes([2; 16]));
-        let refused = remote.get_pack(bundle, &entry, spool.writer().unwrap(), |_| ()).unwrap_err();
+        let refused = remote.get_pack(Place::Held(bundle), &entry, spool.writer().unwrap(), |_| ()).unwrap_err();
         assert_eq!(refused.exit, Exit::Verification);
         assert!(spool.is_broken() && std::fs::metadata(path).unwrap().len() <= entry.len);
         server.join().unwrap();

@@ -15,7 +15,7 @@ use segue_api::{
 use segue_domain::{BundleId, HandoffId, SessionId, TokenId};
 use segue_signed::Parcel;
 
-use super::Remote;
+use super::{Place, Remote};
 use crate::error::Result;
 
 impl Remote {
@@ -100,8 +100,8 @@ impl Remote {
     }
 
     /// A bundle's sealed manifest of at most `max` bytes.
-    pub fn manifest(&self, bundle: BundleId, max: usize) -> Result<Vec<u8>> {
-        self.get_bytes(&format!("api/v1/bundles/{bundle}/manifest"), max)
+    pub fn manifest(&self, bundle: Place, max: usize) -> Result<Vec<u8>> {
+        self.get_bytes(&format!("api/v1/{bundle}/manifest"), max)
     }
 
     /// Stores a claimer's own wrap.

@@ -34,5 +34,11 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, 
 #[utoipa::path(get, path = "/api/v1/server", security(()), responses((status = 200, body = Server), Failure))]
 pub(super) async fn server(State(app): State<Arc<App>>) -> Json<Server> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    Json(Server { version, protocols: vec![PROTOCOL], now: app.clock.now().as_millis() })
+    Json(Server {
+        version,
+        protocols: vec![PROTOCOL],
+        now: app.clock.now().as_millis(),
+        server_id: app.server_id.to_vec().into(),
+        pairing_seconds: app.settings.pairing_seconds,
+    })
 }

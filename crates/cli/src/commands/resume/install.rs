@@ -34,7 +34,7 @@ impl Installer<'_> {
         match chosen {
             // The tool has it already: its newest state is what is continued elsewhere, not what was handed over once.
             Chosen { record, found: Some(found) } => self.continue_elsewhere(record, &found, project),
-            Chosen { record: Some(record), found: None } if record.claimed.is_some() => self.restore(record, project),
+            Chosen { record: Some(record), found: None } if record.has_content() => self.restore(record, project),
             _ => Err(CliError::not_found("the tool no longer has this session").hint("See segue list.")),
         }
     }

@@ -1,0 +1,152 @@
+//! A chat that has arrived: the whole session follows its view, is proven to be the same chat, and is put where its tool finds
+//! it (SPEC D1, D11).
+
+use std::io::BufReader;
+
+use data_encoding::HEXLOWER;
+use segue_bundle::{Expected, OpenedBundle, Reader, verify_envelope};
+use segue_domain::{PairingId, SessionId};
+use segue_formats::active_view::ActiveView;
+use segue_signed::{BundleKind, SignedKeyCard, Wrap};
+use tempfile::tempfile;
+
+use super::scene::Secrets;
+use crate::{
+    account::Account,
+    download::{self, refused},
+    environment::random,
+    error::{CliError, Exit, Result},
+    home::Home,
+    library::{Head, Library, MovedFrom, Record},
+    output::Output,
+    remote::{Place, Remote},
+};
+
+/// Waits until the bundle is there, fetches it, proves that it is the chat of `view`, and remembers it. Nothing of it is at its
+/// place before all of it held.
+pub fn fetch(
+    home: &Home,
+    account: Option<&Account>,
+    mut remote: Remote,
+    id: PairingId,
+    view: &ActiveView,
+    output: &Output,
+) -> Result<(Record, Remote)> {
+    let backfill =
+        view.backfill.as_ref().ok_or_else(|| CliError::verification("the view names nothing to follow it"))?;
+    let secrets = Secrets::of(backfill);
+    output.notice("Fetching the whole chat…");
+    until_ready(&remote, id)?;
+    let (opened, envelope) = open(&mut remote, id, view, &secrets)?;
+    let library = Library::new(home);
+    let session = session_here(&library, account, view)?;
+    let _lock = library.lock(session)?;
+    let content = library.content(session);
+    let contents = download::fetch(home, &remote, Place::OfPairing(id), &opened, &content, output)?;
+    let record = record(session, account, id, view, &opened, &content);
+    let record = record.and_then(|record| prove(&record, view, &content).map(|()| record));
+    let record = record.inspect_err(|_| drop(std::fs::remove_dir_all(&content)))?;
+    library.save_state(&record, &contents.manifest().encode(), &envelope, None)?;
+    Ok((record, remote))
+}
+
+fn until_ready(remote: &Remote, id: PairingId) -> Result<()> {
+    let mut live = remote.live_pairing(id);
+    loop {
+        let pairing = live.next()?;
+        if pairing.bundle_ready {
+            return Ok(());
+        }
+        if matches!(pairing.reason.as_deref(), Some("taken_back" | "lapsed" | "completed")) {
+            return Err(CliError::new(Exit::Gone, "taken_back", "the other device has the chat back")
+                .hint("What was shown of it stays there."));
+        }
+    }
+}
+
+fn open(remote: &mut Remote, id: PairingId, view: &ActiveView, secrets: &Secrets) -> Result<(OpenedBundle, Vec<u8>)> {
+    let bundle = remote.pairing_bundle(id, &secrets.token)?;
+    // Whose key it is came in the sealed view, not from the server.
+    let card = view.source.key_card.as_ref().ok_or_else(|| CliError::verification("the view names no key card"))?;
+    let card = SignedKeyCard::parse(&card.0).map_err(|error| refused(&error))?;
+    card.verify_alone().map_err(|error| refused(&error))?;
+    let handoff_id = id.to_string();
+    let expected = Expected {
+        kind: BundleKind::Device,
+        handoff_id: &handoff_id,
+        session_id: Some(&view.chat.session_id),
+        reader: Reader::Holder,
+        now: None,
+        seq_min: 0,
+        revision_min: 0,
+    };
+    let verified = verify_envelope(&bundle.envelope.0, &card.card, &expected).map_err(|error| refused(&error))?;
+    let wrap = bundle.wrap.ok_or_else(|| CliError::verification("the server keeps the key of this chat back"))?;
+    let wrap = Wrap::parse(&wrap.0).map_err(|error| refused(&error))?;
+    let opened = secrets.as_owner(id, |owner| verified.unwrap_own(owner, &wrap)).map_err(|error| refused(&error))?;
+    Ok((opened, bundle.envelope.0))
+}
+
+/// Its own id on a device of the same account; a fresh one elsewhere.
+fn session_here(library: &Library, account: Option<&Account>, view: &ActiveView) -> Result<SessionId> {
+    let own = account.is_some_and(|account| account.user_id == view.source.user_id);
+    if !own {
+        return Ok(SessionId::from_bytes(random()?));
+    }
+    let id = view.chat.session_id.parse().map_err(|_| CliError::verification("the view names no session"))?;
+    match library.find(id)? {
+        Some(record) if record.native.is_some() => {
+            Err(CliError::new(Exit::Conflict, "already_here", "this device has this chat already")
+                .hint(format!("Continue it: segue resume {id}")))
+        }
+        _ => Ok(id),
+    }
+}
+
+fn record(
+    session: SessionId,
+    account: Option<&Account>,
+    id: PairingId,
+    view: &ActiveView,
+    opened: &OpenedBundle,
+    content: &std::path::Path,
+) -> Result<Record> {
+    let header = opened.verified().header();
+    let own = account.is_some_and(|account| account.user_id == view.source.user_id);
+    // The bundle names the snapshot that it was made of: what this device pushes next continues that.
+    let head =
+        header.parent.filter(|_| own).map(|hash| Head { seq: header.seq, envelope_hash: HEXLOWER.encode(&hash) });
+    Ok(Record {
+        v: 1,
+        session_id: session.to_string(),
+        header: download::read_header(content)?,
+        native: None,
+        head,
+        private: header.card.is_private(),
+        no_prefix: false,
+        summary: None,
+        claimed: None,
+        moved: Some(MovedFrom {
+            pairing_id: id.to_string(),
+            device: view.source.name.clone(),
+            user_id: view.source.user_id.clone(),
+            session_id: view.chat.session_id.clone(),
+        }),
+        provenance: None,
+        told: None,
+    })
+}
+
+/// The same-chat proof: what was fetched has the head that the view named.
+fn prove(record: &Record, view: &ActiveView, content: &std::path::Path) -> Result<()> {
+    let failed = |error: std::io::Error| CliError::file("write", content, &error);
+    let mut file = std::io::BufWriter::new(tempfile().map_err(failed)?);
+    let format = segue_formats::format_for(record.header.tool);
+    format.view(&content.join("native"), &mut file).map_err(CliError::session)?;
+    let mut file = file.into_inner().map_err(|error| failed(error.into_error()))?;
+    std::io::Seek::rewind(&mut file).map_err(failed)?;
+    view.verify_whole(BufReader::new(file)).map_err(|error| {
+        CliError::verification(format!("this is not the chat that was moved: {error}"))
+            .hint("Nothing was put in place. Make a new code on the other device.")
+    })
+}

@@ -1,0 +1,207 @@
+//! The destination: is given the code and receives the view (SPEC D5, D7).
+
+use segue_api::pairings::{AcknowledgeView, AnswerPairing, LeasePairing, Leased, Pairing};
+use segue_crypto::pairing::{
+    Answered, ClientKind, CodeSecret, Destination, Introduction, LinkSecret, Nameplate, Offer, PairingSecret, Place,
+    Purpose, Received, Release, ReturnSealer,
+};
+use segue_domain::PairingId;
+use serde_json::json;
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::{
+    account::Account,
+    environment::{self, random, rng},
+    error::{CliError, Exit, Result},
+    output::Output,
+    remote::Remote,
+};
+
+/// Longest code or link that is read from standard input, in bytes.
+const CODE_BYTES_MAX: u64 = 4_096;
+
+/// A code or link that was given.
+struct Given {
+    /// The server of a link.
+    server: Option<Url>,
+    nameplate: Nameplate,
+    secret: PairingSecret,
+}
+
+/// A view that came, and the way to who sent it.
+pub struct Arrived {
+    /// Which pairing.
+    pub id: PairingId,
+    /// The way to the relay.
+    pub remote: Remote,
+    received: Received,
+}
+
+impl Arrived {
+    /// The view.
+    pub fn view(&self) -> &[u8] {
+        self.received.view()
+    }
+
+    /// Whether it comes from a device of `account`.
+    pub fn is_from_own_device(&self, account: Option<&Account>) -> Result<bool> {
+        let card = account.map(Account::key_card).transpose()?;
+        Ok(card.is_some_and(|card| self.received.own_source(&card.card).is_some()))
+    }
+
+    /// Tells the source at which head this device arrived.
+    pub fn acknowledge(self, head: &[u8; 32]) -> Result<(PairingId, Remote, ReturnSealer)> {
+        let (sealed, sealer) = self.received.acknowledge(head);
+        self.remote.acknowledge_view(self.id, &AcknowledgeView { acknowledgement: sealed.into() })?;
+        Ok((self.id, self.remote, sealer))
+    }
+}
+
+/// Asks for a code and enters it, until a view has come.
+pub fn run(server: Option<&Url>, account: Option<&Account>, output: &Output) -> Result<Arrived> {
+    let mut destination: Option<([u8; 16], Destination)> = None;
+    loop {
+        let given = read(destination.is_some(), output)?;
+        let server = given.server.as_ref().or(server).or(account.map(|account| &account.server)).ok_or_else(|| {
+            CliError::usage("it is not known which server the code is from")
+                .hint("Name it as the other device shows it: --server URL. A link names it by itself.")
+        })?;
+        let token = Zeroizing::new(random::<32>()?);
+        let remote = Remote::destination(server, account, &token)?;
+        let leased = remote.lease_pairing(&LeasePairing {
+            nameplate: given.nameplate.to_string(),
+            purpose: Purpose::Handoff.as_str().to_owned(),
+            method: given.secret.method().as_str().to_owned(),
+        });
+        let leased = leased.map_err(|error| match error.exit {
+            Exit::NotFound => CliError::not_found("no chat is offered under this code")
+                .hint("Codes live for minutes. Check the first four symbols, or make a new code on the other device."),
+            _ => error,
+        })?;
+        let (id, place, offer) = understand(&leased)?;
+        // Counted for as long as it is the same pairing.
+        let mut tried = match destination.take() {
+            Some((hid, tried)) if hid == place.hid => tried,
+            _ => Destination::new(place),
+        };
+        let (answer, answered) = answer(&mut tried, &given.secret, &offer, account)?;
+        remote.answer_pairing(id, &AnswerPairing { answer: answer.into() })?;
+        match wait(&remote, id, answered, output)? {
+            Some(received) => return Ok(Arrived { id, remote, received }),
+            None if tried.tries_left() > 0 && output.may_ask() => {
+                output.notice("That code does not match. One try is left on this device.");
+                destination = Some((place.hid, tried));
+            }
+            None => {
+                return Err(CliError::new(Exit::Verification, "code_mismatch", "the code did not match").hint(
+                    "If it was typed correctly, somebody may be interfering. Make a new code on the other device.",
+                ));
+            }
+        }
+    }
+}
+
+/// From the environment, standard input or a prompt; never from the command line, which others can read.
+fn read(again: bool, output: &Output) -> Result<Given> {
+    if !again && let Ok(text) = std::env::var("SEGUE_DEVICE_CODE") {
+        return parse(&Zeroizing::new(text));
+    }
+    if !again && let Some(text) = output.piped("the code", CODE_BYTES_MAX)? {
+        return parse(&Zeroizing::new(text));
+    }
+    loop {
+        let text = output.ask("Code or link from the other device", "Set SEGUE_DEVICE_CODE, or pipe the code in.")?;
+        match parse(&Zeroizing::new(text)) {
+            Ok(given) => return Ok(given),
+            // A slip of the finger is noticed here, and is no try.
+            Err(error) => output.notice(format!("{}. {}", error.message, error.hint)),
+        }
+    }
+}
+
+fn parse(text: &str) -> Result<Given> {
+    if text.contains('#') {
+        let wrong = |error: &dyn std::fmt::Display| CliError::usage(error.to_string());
+        let (nameplate, secret) = LinkSecret::parse(text).map_err(|error| wrong(&error))?;
+        let mut server = Url::parse(text.trim()).map_err(|_| CliError::usage("this link is cut at its beginning"))?;
+        if server.path() != "/h" || !matches!(server.scheme(), "http" | "https") {
+            return Err(CliError::usage("this link is for something else")
+                .hint("A link that hands a chat over ends in /h and what stands behind #."));
+        }
+        server.set_fragment(None);
+        server.set_path("/");
+        return Ok(Given { server: Some(server), nameplate, secret: PairingSecret::Link(secret) });
+    }
+    let read = CodeSecret::parse(Purpose::Handoff, text);
+    let (nameplate, secret) =
+        read.map_err(|error| CliError::usage(error.to_string()).hint("A code has ten symbols, as in 7K2QM-3XPT9."))?;
+    Ok(Given { server: None, nameplate, secret: PairingSecret::Code(secret) })
+}
+
+fn understand(leased: &Leased) -> Result<(PairingId, Place, Offer)> {
+    let senseless =
+        || CliError::new(Exit::Network, "answer", "the server's answer makes no sense").hint("See segue doctor.");
+    let id: PairingId = leased.pairing_id.parse().map_err(|_| senseless())?;
+    let server_id = leased.server_id.0.as_slice().try_into().map_err(|_| senseless())?;
+    let offer = Offer::parse(&leased.offer.0).map_err(|_| senseless())?;
+    Ok((id, Place { purpose: Purpose::Handoff, server_id, hid: *id.as_bytes() }, offer))
+}
+
+fn answer(
+    destination: &mut Destination,
+    secret: &PairingSecret,
+    offer: &Offer,
+    account: Option<&Account>,
+) -> Result<(Vec<u8>, Answered)> {
+    let name = environment::device_name();
+    let key = account.map(Account::device_key).transpose()?;
+    let account = account.zip(key.as_ref());
+    let introduction = Introduction {
+        name: &name,
+        kind: ClientKind::Cli,
+        account: account.map(|(account, key)| (account.user_id.as_str(), account.device_id.as_str(), key)),
+    };
+    let (answer, answered) = destination
+        .answer(&mut rng()?, secret, offer, &introduction)
+        .map_err(|error| CliError::verification(error.to_string()))?;
+    Ok((answer.encode(), answered))
+}
+
+/// Waits for the source. None when it found the code wrong.
+fn wait(remote: &Remote, id: PairingId, answered: Answered, output: &Output) -> Result<Option<Received>> {
+    let sas = answered.sas();
+    let text = format!("Waiting for the other device. If it asks, it must show {sas}.");
+    output.event("waiting", text, json!({"sas": sas}))?;
+    let mut live = remote.live_pairing(id);
+    loop {
+        let pairing = live.next()?;
+        if pairing.refused {
+            return Ok(None);
+        }
+        if let Some(release) = &pairing.release {
+            let changed = |_| CliError::verification("the server sent something else than the other device released");
+            let release = Release::parse(&release.0).map_err(changed)?;
+            let received = answered.receive(&release).map_err(|error| CliError::verification(error.to_string()))?;
+            return Ok(Some(received));
+        }
+        if pairing.state != "issued" {
+            return Err(ended(&pairing));
+        }
+    }
+}
+
+/// Why a code is over, for who entered it.
+fn ended(pairing: &Pairing) -> CliError {
+    let (exit, code, text) = match (pairing.state.as_str(), pairing.reason.as_deref()) {
+        ("expired", Some("unanswered")) => (Exit::Gone, "expired", "the other device did not answer in time"),
+        ("expired", _) => (Exit::Gone, "expired", "this code has expired"),
+        ("claimed", Some("taken")) => (Exit::Conflict, "already_claimed", "another device claimed this first"),
+        ("claimed", _) => (Exit::Gone, "taken_back", "the other device took the chat back"),
+        (_, Some("not_approved")) => (Exit::Gone, "not_approved", "the other device did not let this one in"),
+        (_, Some("too_many_guesses")) => (Exit::Gone, "too_many_guesses", "too many wrong codes were entered"),
+        (_, Some("superseded")) => (Exit::Gone, "superseded", "a newer code took the place of this one"),
+        _ => (Exit::Gone, "revoked", "the other device cancelled this handoff"),
+    };
+    CliError::new(exit, code, text).hint("Make a new code on the other device: segue device start")
+}

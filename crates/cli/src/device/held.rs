@@ -1,0 +1,129 @@
+//! Sessions that another device holds: `moved/<ses_…>.json`. They are not resumed, pushed or handed over here until they are taken
+//! back or forked (SPEC D12).
+
+use std::fs;
+
+use data_encoding::BASE64URL_NOPAD;
+use segue_crypto::pairing::{RETURN_KEY_BYTES, ReturnOpener};
+use segue_domain::{PairingId, Timestamp, limits};
+use segue_formats::Handed;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    commands::day,
+    error::{CliError, Exit, Result},
+    home::{self, Home},
+    library::Native,
+    untrusted::Untrusted,
+};
+
+/// A session that was moved to another device.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Moved {
+    /// Version of this file.
+    v: u32,
+    /// By which pairing.
+    pub pairing_id: String,
+    /// `ses_…`
+    pub session_id: String,
+    /// Where it lies here.
+    pub native: Native,
+    /// What the other device calls itself. Text from outside.
+    pub holder: String,
+    /// When it was moved.
+    pub at: i64,
+    /// What it was then.
+    pub handed: Handed,
+    /// What opens that which comes back, for a day; base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    return_key: Option<String>,
+}
+
+impl Moved {
+    /// A session that is being moved now.
+    pub fn new(
+        pairing: PairingId,
+        session_id: &str,
+        native: Native,
+        holder: &str,
+        handed: Handed,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            v: 1,
+            pairing_id: pairing.to_string(),
+            session_id: session_id.to_owned(),
+            native,
+            holder: holder.to_owned(),
+            at: now.as_millis(),
+            handed,
+            return_key: None,
+        }
+    }
+
+    /// The pairing.
+    pub fn pairing(&self) -> Result<PairingId> {
+        self.pairing_id.parse().map_err(|_| {
+            CliError::new(
+                Exit::Error,
+                "record_damaged",
+                format!("the note that {} was moved is damaged", self.session_id),
+            )
+        })
+    }
+
+    /// Keeps what opens that which comes back.
+    pub fn keep_return(&mut self, opener: &ReturnOpener) {
+        self.return_key = Some(BASE64URL_NOPAD.encode(&*opener.expose()));
+    }
+
+    /// What opens that which comes back, within a day.
+    pub fn opener(&self, now: Timestamp) -> Option<ReturnOpener> {
+        let until = Timestamp::from_millis(self.at).plus_hours(limits::PAIRING_TOMBSTONE_HOURS);
+        let key = self.return_key.as_ref().filter(|_| now < until)?;
+        let bytes: [u8; RETURN_KEY_BYTES] = BASE64URL_NOPAD.decode(key.as_bytes()).ok()?.try_into().ok()?;
+        Some(ReturnOpener::from_bytes(&bytes))
+    }
+
+    /// Stores it; on return it is on disk.
+    pub fn save(&self, home: &Home) -> Result<()> {
+        home::create_dir(&home.path("moved"))?;
+        home::write_json(&home.path(&format!("moved/{}.json", self.session_id)), self)
+    }
+
+    /// Whether another device holds a session.
+    pub fn find(home: &Home, session_id: &str) -> Result<Option<Self>> {
+        home::read_json(&home.path(&format!("moved/{session_id}.json")))
+    }
+
+    /// All of them, newest first.
+    pub fn all(home: &Home) -> Result<Vec<Self>> {
+        let folder = home.path("moved");
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let mut all = Vec::new();
+        for entry in entries {
+            all.extend(home::read_json::<Self>(&entry.path())?);
+        }
+        all.sort_by_key(|moved| std::cmp::Reverse(moved.at));
+        Ok(all)
+    }
+
+    /// The session is this machine's again.
+    pub fn forget(&self, home: &Home) -> Result<()> {
+        let path = home.path(&format!("moved/{}.json", self.session_id));
+        fs::remove_file(&path).map_err(|error| CliError::file("remove", &path, &error))
+    }
+}
+
+/// Refuses what would continue a session that another device holds.
+///
+/// # Errors
+/// Conflict (exit 5), naming the holder.
+pub fn check(home: &Home, session_id: &str) -> Result<()> {
+    let Some(moved) = Moved::find(home, session_id)? else { return Ok(()) };
+    let holder = Untrusted(&moved.holder).short(60);
+    let text = format!("{session_id} continues on “{holder}” since {}", day(moved.at));
+    Err(CliError::new(Exit::Conflict, "held", text).hint(format!(
+        "Take it back: segue device take-back {session_id}. To go on here beside it: segue device fork {session_id}"
+    )))
+}

@@ -1,0 +1,96 @@
+//! The view of a chat as it is now, for another device.
+
+use std::env;
+
+use segue_bundle::Owner;
+use segue_crypto::UserRoot;
+use segue_domain::PairingId;
+use segue_formats::{
+    Env, Found, Handed, Turn,
+    active_view::{
+        ActiveView, Backfill, Draft, KeyCardBytes, Partial, Pointer, Scene, Secret32, Source, SourceKind, TailSink,
+    },
+    route,
+};
+
+use crate::{
+    account::Account,
+    environment::{self, random},
+    error::{CliError, Exit, Result},
+};
+
+/// What opens and reads the bundle that follows a view. It travels in the sealed view and nowhere else.
+pub struct Secrets {
+    key: [u8; 32],
+    /// Reads the bundle.
+    pub token: [u8; 32],
+}
+
+impl Secrets {
+    /// Draws fresh ones.
+    pub fn draw() -> Result<Self> {
+        Ok(Self { key: random()?, token: random()? })
+    }
+
+    /// From a view that came.
+    pub fn of(backfill: &Backfill) -> Self {
+        Self { key: backfill.key.0, token: backfill.token.0 }
+    }
+
+    /// Does something as the owner of the bundle: its key locks the bundle as an owner's does, for this pairing alone.
+    pub fn as_owner<T>(&self, pairing: PairingId, work: impl FnOnce(Owner<'_>) -> T) -> T {
+        let keys = UserRoot::from_bytes(self.key).epoch(1);
+        work(Owner { key: &keys.owner, user_id: &pairing.to_string(), epoch: 1 })
+    }
+}
+
+/// A view and what it was made of.
+pub struct Made {
+    /// The view, encoded.
+    pub bytes: Vec<u8>,
+    /// What the session was then.
+    pub handed: Handed,
+}
+
+/// Makes the view of a session, at most `room` bytes long.
+pub fn make(
+    tools: &Env,
+    account: &Account,
+    found: &Found,
+    session_id: &str,
+    draft: Option<String>,
+    secrets: &Secrets,
+    room: usize,
+) -> Result<Made> {
+    let format = segue_formats::format_for(found.tool);
+    let mut tail = TailSink::default();
+    let captured = format.capture(tools, found, Some(&mut tail)).map_err(CliError::session)?;
+    let partial = match format.turn(found).map_err(CliError::session)? {
+        Turn::Running { partial: Some(text), .. } => Some(Partial::of(&text)),
+        Turn::Running { partial: None, .. } | Turn::Idle => None,
+    };
+    let cwd = found.cwd.clone().unwrap_or_default();
+    let variables = route::Variables::read(|name| env::var_os(name));
+    let scene = Scene {
+        session_id: session_id.to_owned(),
+        source: Source {
+            device_id: account.device_id.clone(),
+            name: environment::device_name(),
+            kind: SourceKind::Cli,
+            user_id: account.user_id.clone(),
+            email: Some(account.email.clone()),
+            key_card: Some(KeyCardBytes(account.key_card()?.encode())),
+        },
+        pointer: Pointer { anchor: tail.last_id(), ..Pointer::default() },
+        draft: draft.map(|text| Draft { caret: text.len(), text }),
+        partial,
+        route: route::describe(tools, &variables, &cwd, &captured.header),
+        backfill: Some(Backfill { key: Secret32(secrets.key), token: Secret32(secrets.token) }),
+    };
+    let view = ActiveView::new(&captured.header, &tail, scene, room);
+    let bytes = view.and_then(|view| view.encode()).map_err(|error| {
+        CliError::new(Exit::Error, "view", format!("the view of this session cannot be made: {error}"))
+    })?;
+    let head = tail.head();
+    Ok(Made { bytes, handed: Handed { len: found.len, count: head.count(), head_hash: head.hash() } })
+}

@@ -1,0 +1,83 @@
+//! `segue device start` as a program sees it: it shows a code and goes on talking.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Child, ChildStdin, ChildStdout, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::person::{Person, Ran};
+
+/// A source that shows a code.
+pub struct Showing {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+    /// Everything that it has said.
+    pub said: Vec<Value>,
+}
+
+impl Showing {
+    /// Starts to show a code for a session.
+    pub fn start(person: &Person, arguments: &[&str]) -> Result<Self> {
+        let all: Vec<&str> = ["--json", "device", "start"].into_iter().chain(arguments.iter().copied()).collect();
+        let mut command = person.command(&all)?;
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let stdin = child.stdin.take();
+        let stdout = BufReader::new(child.stdout.take().context("it has no standard output")?);
+        Ok(Self { child, stdin, stdout, said: Vec::new() })
+    }
+
+    /// Waits for something that it says; what comes before is passed over.
+    pub fn until(&mut self, event: &str) -> Result<Value> {
+        loop {
+            let mut line = String::new();
+            if self.stdout.read_line(&mut line)? == 0 {
+                bail!("it ended before it said {event}, with {:?}", self.said);
+            }
+            let value: Value = serde_json::from_str(&line).with_context(|| line.clone())?;
+            self.said.push(value.clone());
+            if value["event"] == event {
+                return Ok(value);
+            }
+        }
+    }
+
+    /// The code that it shows.
+    pub fn code(&mut self) -> Result<String> {
+        Ok(self.until("issued")?["code"].as_str().context("no code is shown")?.to_owned())
+    }
+
+    /// Types a line.
+    pub fn type_line(&mut self, line: &str) -> Result<()> {
+        writeln!(self.stdin.as_mut().context("its standard input is closed")?, "{line}")?;
+        Ok(())
+    }
+
+    /// Lets in who asks: types what both screens show.
+    pub fn approve(&mut self) -> Result<Value> {
+        let asked = self.until("approval")?;
+        let sas = asked["sas"].as_str().context("nothing is shown to compare")?.to_owned();
+        self.type_line(&sas)?;
+        Ok(asked)
+    }
+
+    /// Stops it in the middle of whatever it does.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Waits until it has ended.
+    pub fn end(mut self) -> Result<Ran> {
+        drop(self.stdin.take());
+        let mut line = String::new();
+        while self.stdout.read_line(&mut line)? > 0 {
+            line.clear();
+        }
+        Ran::of(self.child.wait_with_output()?)
+    }
+}

@@ -1,0 +1,205 @@
+//! Device Handoff between two machines, each a real command line with a home of its own (SPEC D).
+
+use std::{
+    fs,
+    path::Path,
+    thread::{self, JoinHandle},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use segue_e2e::{
+    person::{Person, Ran, fixture},
+    showing::Showing,
+    story::{Story, id},
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const SESSION: &str = "60fd7404-3e8f-43d7-a6d0-56fe9768814d";
+
+/// Ann, who has a session, and a machine that knows nobody.
+struct Scene {
+    story: Story,
+    other: Person,
+}
+
+impl Scene {
+    fn begin(root: &Path) -> Result<Self> {
+        let story = Story::begin(root)?;
+        story.ann.record(&fixture("claude-code", "2.1.197"))?;
+        Ok(Self { story, other: Person::new(&root.join("other"))? })
+    }
+
+    /// Another machine of Ann's account.
+    fn of_the_account(&self, root: &Path) -> Result<Person> {
+        let device = Person::new(&root.join("laptop"))?;
+        fs::create_dir_all(device.segue_home())?;
+        fs::copy(self.story.ann.segue_home().join("account.json"), device.segue_home().join("account.json"))?;
+        Ok(device)
+    }
+
+    fn show(&self, more: &[&str]) -> Result<Showing> {
+        Showing::start(&self.story.ann, &[&[SESSION], more].concat())
+    }
+
+    fn url(&self) -> &str {
+        self.story.server.url()
+    }
+}
+
+/// Enters a code on a machine, in the background.
+fn enter(person: &Person, code: &str, more: &[&str]) -> JoinHandle<Result<Ran>> {
+    let person = person.clone().with("SEGUE_DEVICE_CODE", code);
+    let all: Vec<String> = ["--json", "device", "claim", "--project", ".", "--print"]
+        .iter()
+        .chain(more)
+        .map(|&word| word.to_owned())
+        .collect();
+    thread::spawn(move || person.run(&all))
+}
+
+fn entered(claim: JoinHandle<Result<Ran>>) -> Result<Ran> {
+    claim.join().expect("entering a code does not panic")
+}
+
+fn event(ran: &Ran, name: &str) -> Result<Value> {
+    let found = ran.events()?.into_iter().find(|event| event["event"] == name);
+    found.with_context(|| format!("it never said {name}: {}{}", ran.stdout, ran.stderr))
+}
+
+/// The path of the transcript that the tool would continue.
+fn resumed(ran: &Ran) -> Result<String> {
+    let last = ran.events()?.pop().context("nothing was said")?;
+    id(&last, "native_path")
+}
+
+#[test]
+fn a_chat_moves_to_a_machine_without_an_account_by_ten_characters() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    let mut showing = scene.show(&[])?;
+    let code = showing.code()?;
+    assert_eq!((code.len(), code.chars().nth(5)), (11, Some('-')));
+    let claim = enter(&scene.other, &code.to_lowercase().replace('-', " "), &["--yes", "--server", scene.url()]);
+    let asked = showing.approve()?;
+    let claimed = showing.until("claimed")?;
+    let there = entered(claim)?;
+    ensure!(there.code == 0, "{}{}", there.stdout, there.stderr);
+    assert_eq!(event(&there, "waiting")?["sas"], asked["sas"], "both screens show the same four symbols");
+    let arrived = event(&there, "arrived")?;
+    assert_eq!(arrived["session_id"], claimed["session_id"]);
+    showing.until("ready")?;
+    assert_eq!(showing.end()?.code, 0);
+    // The same bytes, where the tool of that machine finds them.
+    let native = scene.story.ann.home().join(format!(".claude/projects/-home-coder-emms-sdk/{SESSION}.jsonl"));
+    let (sent, received) = (fs::read_to_string(native)?, fs::read_to_string(resumed(&there)?)?);
+    assert_eq!(sent.lines().count(), received.lines().count());
+    assert!(sent.lines().zip(received.lines()).all(|(a, b)| a == b || a.contains("tool-results")));
+    Ok(())
+}
+
+#[test]
+fn a_device_of_the_same_account_needs_no_approval_and_a_link_no_server() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    let laptop = scene.of_the_account(root.path())?;
+    let mut showing = scene.show(&["--link"])?;
+    let link = id(&showing.until("issued")?, "link")?;
+    assert!(link.starts_with(&format!("{}/h#1.", scene.url().trim_end_matches('/'))), "{link}");
+    let there = entered(enter(&laptop, &link, &[]))?;
+    ensure!(there.code == 0, "{}{}", there.stdout, there.stderr);
+    showing.until("own_device")?;
+    let session = id(&showing.until("ready")?, "session_id")?;
+    assert!(showing.said.iter().all(|said| said["event"] != "approval"));
+    // One session on both: what the laptop pushes next continues it.
+    assert_eq!(event(&there, "ready")?["session_id"], session.as_str());
+    let pushed = laptop.json(&["push", &session])?;
+    assert_eq!(pushed["session_id"], session.as_str());
+    Ok(())
+}
+
+#[test]
+fn what_another_device_holds_is_neither_resumed_nor_pushed_nor_handed_over_until_it_is_back() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    let ann = &scene.story.ann;
+    for way in ["take-back", "fork"] {
+        let mut showing = scene.show(&[])?;
+        let claim = enter(&scene.other, &showing.code()?, &["--yes", "--server", scene.url()]);
+        showing.approve()?;
+        let session = id(&showing.until("ready")?, "session_id")?;
+        assert_eq!(entered(claim)?.code, 0);
+        for refused in [
+            vec!["resume", SESSION, "--print"],
+            vec!["push", SESSION],
+            vec!["handoff", SESSION, "--to", "ben@example.com"],
+            vec!["device", "start", SESSION],
+        ] {
+            let ran = ann.run(&refused)?;
+            assert_eq!(ran.code, 5, "{refused:?}: {}", ran.stderr);
+            assert!(ran.stderr.contains("continues on “") && ran.stderr.contains("take-back"), "{}", ran.stderr);
+        }
+        let held = ann.json(&["device", "status"])?;
+        assert_eq!(
+            (held["moved"][0]["session_id"].as_str(), held["moved"][0]["state"].as_str()),
+            (Some(&*session), Some("claimed"))
+        );
+        ann.json(&["device", way, SESSION])?;
+        assert_eq!(ann.run(&["resume", SESSION, "--print"])?.code, 0);
+        assert_eq!(ann.json(&["device", "status"])?["moved"], serde_json::json!([]));
+        assert_eq!(ann.run(&["device", way, SESSION])?.code, 4);
+    }
+    Ok(())
+}
+
+#[test]
+fn wrong_codes_are_told_and_the_third_burns_the_code() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    let mut showing = scene.show(&[])?;
+    let code = showing.code()?;
+    for attempt in 1..=3 {
+        let guess = wrong(&code, attempt);
+        let ran = entered(enter(&scene.other, &guess, &["--server", scene.url()]))?;
+        assert_eq!(ran.code, if attempt == 3 { 10 } else { 9 }, "{}", ran.stderr);
+        assert_eq!(showing.until("wrong_code")?["attempt"], attempt);
+    }
+    let ended = showing.end()?;
+    assert_eq!(ended.code, 10);
+    assert!(ended.stderr.contains("too_many_guesses"), "{}", ended.stderr);
+    let late = entered(enter(&scene.other, &code, &["--server", scene.url()]))?;
+    assert_eq!(late.code, 4);
+    Ok(())
+}
+
+/// A code for the same chat with another secret. Its check symbol is right, or it would be noticed before it is a try
+/// (`docs/protocol.md` §6).
+fn wrong(code: &str, number: usize) -> String {
+    const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let digit = |symbol: u8| ALPHABET.iter().position(|&known| known == symbol).expect("it is a symbol of a code");
+    let mut digits: Vec<usize> = code.bytes().filter(|&symbol| symbol != b'-').map(digit).collect();
+    digits[4] = (digits[4] + number) % 32;
+    let times = |value: usize, power: usize| {
+        (0..power).fold(value, |value, _| if value & 16 == 0 { value << 1 } else { value << 1 & 31 ^ 0b00101 })
+    };
+    digits[9] = digits[..9].iter().enumerate().fold(0, |sum, (place, &digit)| sum ^ times(digit, place + 1));
+    digits.into_iter().map(|digit| char::from(ALPHABET[digit])).collect()
+}
+
+#[test]
+fn a_device_that_is_not_let_in_gets_nothing() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    let mut showing = scene.show(&[])?;
+    let claim = enter(&scene.other, &showing.code()?, &["--yes", "--server", scene.url()]);
+    showing.until("approval")?;
+    showing.type_line("yes")?;
+    let refused = showing.end()?;
+    assert_eq!((refused.code, refused.stderr.contains("not_approved")), (10, true));
+    let there = entered(claim)?;
+    assert_eq!(there.code, 10, "{}", there.stderr);
+    assert!(there.events()?.iter().all(|event| event["event"] != "arrived"));
+    // Nothing was moved: the chat is Ann's as before.
+    assert_eq!(scene.story.ann.run(&["resume", SESSION, "--print"])?.code, 0);
+    Ok(())
+}
