@@ -53,7 +53,7 @@ pub fn fetch(
 fn until_ready(remote: &Remote, id: PairingId) -> Result<()> {
     let mut live = remote.live_pairing(id);
     loop {
-        let pairing = live.next()?;
+        let pairing = live.hear()?;
         if pairing.bundle_ready {
             return Ok(());
         }

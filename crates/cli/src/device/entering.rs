@@ -52,8 +52,8 @@ impl Arrived {
 
     /// Tells the source at which head this device arrived.
     pub fn acknowledge(self, head: &[u8; 32]) -> Result<(PairingId, Remote, ReturnSealer)> {
-        let (sealed, sealer) = self.received.acknowledge(head);
-        self.remote.acknowledge_view(self.id, &AcknowledgeView { acknowledgement: sealed.into() })?;
+        let (acknowledgement, sealer) = self.received.acknowledge(head);
+        self.remote.acknowledge_view(self.id, &AcknowledgeView { acknowledgement: acknowledgement.into() })?;
         Ok((self.id, self.remote, sealer))
     }
 }
@@ -175,7 +175,7 @@ fn wait(remote: &Remote, id: PairingId, answered: Answered, output: &Output) -> 
     output.event("waiting", text, json!({"sas": sas}))?;
     let mut live = remote.live_pairing(id);
     loop {
-        let pairing = live.next()?;
+        let pairing = live.hear()?;
         if pairing.refused {
             return Ok(None);
         }

@@ -52,7 +52,7 @@ impl Hearing {
         thread::spawn(move || {
             let mut live = remote.live_pairing(id);
             loop {
-                let heard = match live.next() {
+                let heard = match live.hear() {
                     Ok(pairing) => Sent::Happened(Happening::Stands(Box::new(pairing))),
                     Err(error) => Sent::Lost(error),
                 };

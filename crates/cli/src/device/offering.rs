@@ -81,7 +81,7 @@ pub fn run(uploader: &Uploader<'_>, wanted: Wanted, output: &Output) -> Result<(
 fn chat_tag(uploader: &Uploader<'_>, found: &Found) -> Result<[u8; 32]> {
     let key = uploader.account.device_key()?;
     let chat =
-        [b"segue/chat-tag/1".as_slice(), &*key.expose(), found.tool.as_str().as_bytes(), found.native_id.as_bytes()];
+        [b"segue/chat-tag/1".as_slice(), key.expose(), found.tool.as_str().as_bytes(), found.native_id.as_bytes()];
     Ok(sha256(&Zeroizing::new(lv_cat(&chat))))
 }
 

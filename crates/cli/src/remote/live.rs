@@ -43,7 +43,7 @@ impl Live<'_> {
         loop {
             let last = self.last.map(|last| (LAST_EVENT_ID, last.to_string()));
             // Whoever was connected once is taken back; a wrong address is said at once.
-            let event = self.stream.next(last, self.begun)?;
+            let event = self.stream.next(last.as_ref(), self.begun)?;
             if let Some(heard) = self.understand(&event)? {
                 return Ok(heard);
             }

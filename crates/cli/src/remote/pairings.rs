@@ -101,7 +101,7 @@ impl LivePairing<'_> {
     ///
     /// # Errors
     /// When the server refuses, or when what it says makes no sense. A server that is away is waited for.
-    pub fn next(&mut self) -> Result<Pairing> {
+    pub fn hear(&mut self) -> Result<Pairing> {
         loop {
             let event = self.stream.next(None, true)?;
             if event.kind == PAIRING {

@@ -37,7 +37,7 @@ impl<'a> Stream<'a> {
     ///
     /// # Errors
     /// When the server refuses, or when what it says makes no sense.
-    pub(super) fn next(&mut self, header: Option<(&str, String)>, again: bool) -> Result<Event> {
+    pub(super) fn next(&mut self, header: Option<&(&str, String)>, again: bool) -> Result<Event> {
         loop {
             if let Some(event) = self.events.next()? {
                 if let Some(wait) = event.retry {
@@ -45,7 +45,7 @@ impl<'a> Stream<'a> {
                 }
                 return Ok(event);
             }
-            if let Err(error) = self.more(header.as_ref()) {
+            if let Err(error) = self.more(header) {
                 if !again || error.exit != Exit::Network {
                     return Err(error);
                 }

@@ -39,10 +39,9 @@ pub(super) fn run(options: &args::device::ClaimCode, output: &Output) -> Result<
     let value = json!({"session_id": record.session_id, "tool": record.header.tool.as_str(), "messages": view.chat.count,
                        "title": record.header.title, "draft_file": draft});
     let title = record.header.title.as_deref().unwrap_or("a session without title");
-    let mut text = format!("{} is here: {} messages, the same chat.", Untrusted(title).short(60), view.chat.count);
-    if let Some(draft) = &draft {
-        text.push_str(&format!("\nWhat was being written is in {draft}"));
-    }
+    let beside = draft.as_ref().map(|draft| format!("\nWhat was being written is in {draft}")).unwrap_or_default();
+    let title = Untrusted(title).short(60);
+    let text = format!("{title} is here: {} messages, the same chat.{beside}", view.chat.count);
     output.event("ready", text, value)?;
     resume::continue_here(&record.session_id, options.project.as_deref(), options.print, output)
 }

@@ -146,11 +146,11 @@ impl Route {
     pub(crate) fn body(&self, method: &Method, asker: &Person) -> Value {
         let bytes = |bytes: Vec<u8>| Bytes::from(bytes);
         let body = match (method.as_str(), self.path.as_str()) {
+            // The bundle of a pairing is a parcel: see `pairings`.
             ("GET" | "HEAD" | "DELETE", _)
             | ("PUT" | "PATCH", "/api/v1/packs/{id}")
+            | ("PUT", "/api/v1/pairings/{id}/bundle")
             | ("POST", "/api/v1/handoffs/{id}/decline") => Ok(json!({})),
-            // A parcel: see `pairings`.
-            ("PUT", "/api/v1/pairings/{id}/bundle") => Ok(json!({})),
             ("PUT", "/api/v1/bundles/{id}/own-wrap") => {
                 serde_json::to_value(OwnWrap { wrap: bytes(wrap(WrapKind::Own, asker.card()).encode()) })
             }
