@@ -3,6 +3,7 @@
 mod acceptance;
 mod as_new;
 mod claim_link;
+mod comes_back;
 mod contract;
 mod demo;
 mod device;

@@ -18,10 +18,10 @@ use segue_e2e::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-const NEXT: &str = "and now go on";
+pub(crate) const NEXT: &str = "and now go on";
 
 /// Continues a session in the real tool, and what the model was then sent.
-fn continued(person: &Person, cwd: &Path, native_id: &str) -> Result<Vec<Turn>> {
+pub(crate) fn continued(person: &Person, cwd: &Path, native_id: &str) -> Result<Vec<Turn>> {
     let stub = ModelStub::start()?;
     let arguments = ["-p", NEXT, "--resume", native_id, "--output-format", "json", "--model", "claude-sonnet-4-5"];
     let output = Claude::from_env().run(&person.home(), cwd, stub.url(), &arguments)?;
@@ -34,7 +34,7 @@ fn continued(person: &Person, cwd: &Path, native_id: &str) -> Result<Vec<Turn>> 
 }
 
 /// Puts a recorded session where the tool finds it from this person's project directory.
-fn move_in(person: &Person, version: &str) -> Result<()> {
+pub(crate) fn move_in(person: &Person, version: &str) -> Result<()> {
     person.record(&fixture("claude-code", version))?;
     let recorded = person.home().join(".claude/projects/-home-coder-emms-sdk");
     fs::rename(recorded, claude_project(&person.home(), &person.work()))?;

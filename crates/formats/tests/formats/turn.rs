@@ -91,6 +91,8 @@ fn the_end_is_found_behind_lines_of_any_length() {
         let prompt = user(&format!("\"{}\"", "y".repeat(len)));
         assert_eq!(turn(&(user("\"hi\"") + &answer("\"end_turn\"", TEXT) + &long)), Turn::Idle, "{len}");
         assert_eq!(turn(&(answer("\"end_turn\"", TEXT) + &prompt + &long)), running(None), "{len}");
+        let end = user("\"hi\"") + &answer("\"end_turn\"", &TEXT.replace("so far", &"x".repeat(len)));
+        assert_eq!(turn(end.trim_end()), Turn::Idle, "only the line feed of {len} is missing");
     }
     let long = answer("null", &TEXT.replace("so far", &"z".repeat(PARTIAL_MAX + 1)));
     assert_eq!(turn(&long), running(Some(&"z".repeat(PARTIAL_MAX))));
