@@ -45,6 +45,18 @@ pub fn transcripts() -> Vec<Vec<u8>> {
     paths.iter().map(|path| fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).collect()
 }
 
+/// The active view that the vectors hold, and one without its end, its draft and its key card.
+pub fn active_views() -> Vec<Vec<u8>> {
+    let path = checkout().join("crates/formats/vectors/active_view.json");
+    let text = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let vectors: Value = serde_json::from_slice(&text).expect("a vector file is JSON");
+    let whole = vectors["active_view"]["encoded"].as_str().expect("an active view").to_owned();
+    let mut bare: Value = serde_json::from_str(&whole).expect("it is JSON");
+    (bare["tail"]["messages"], bare["tail"]["skipped"]) = (Value::Array(Vec::new()), bare["chat"]["count"].clone());
+    (bare["draft"], bare["source"]["key_card"]) = (Value::Null, Value::Null);
+    vec![whole.into_bytes(), bare.to_string().into_bytes()]
+}
+
 /// Inputs on which `target` failed once, with their paths.
 pub fn regressions(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let mut paths = Vec::new();

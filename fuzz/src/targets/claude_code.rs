@@ -1,10 +1,15 @@
-//! Claude Code's transcripts: taken, installed elsewhere and taken again. The second time finds what the first did.
+//! Claude Code's transcripts: taken, installed elsewhere and taken again. The second time finds what the first did. Then
+//! something is appended, and that is all that is new.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use segue_formats::view::{MAX_VIEW_LINE, ViewReader};
-use segue_formats::{Captured, ClaudeCode, Env, Format as _, Found, InstallError, MAX_SUMMARY, Tool};
+use segue_formats::active_view::{HeadHasher, TailSink};
+use segue_formats::view::{MAX_VIEW_LINE, Message, Part, Role, ViewReader};
+use segue_formats::{
+    AppendError, CaptureError, Captured, ClaudeCode, Env, Format as _, Found, Handed, InstallError, Installed,
+    MAX_SUMMARY, Tool,
+};
 use tempfile::TempDir;
 
 use super::Target;
@@ -99,8 +104,32 @@ impl Target for ClaudeCodeSessions {
         let second =
             ClaudeCode.install(&receiver, &native, &captured.header, &cwd, FRESH).expect("it is there already");
         assert!(second.already, "a second install did not find the first");
+        append(&receiver, &installed, &second_view);
         outcome(&captured, if installed.reset_permission_modes > 0 { "reset" } else { "installed" })
     }
+}
+
+/// Appends to an installed session. What was said is then its last message, and it goes on to the same head.
+fn append(env: &Env, installed: &Installed, view: &[u8]) {
+    let Some(found) = ClaudeCode.find(env, &installed.native_id).expect("the folder can be listed") else { return };
+    drop(ClaudeCode.turn(&found).expect("any bytes end somehow"));
+    let mut tail = TailSink::default();
+    ClaudeCode.capture(env, &found, Some(&mut tail)).expect("any bytes are a session");
+    let handed = Handed { len: found.len, count: tail.head().count(), head_hash: tail.head().hash() };
+    let parts = vec![Part::text("said elsewhere")];
+    let said = Message { v: 1, id: "0a0b0c0d-0000-4000-8000-000000000001".to_owned(), at: 1, role: Role::User, parts };
+    let appended = match ClaudeCode.append(&found, &handed, &[said]) {
+        Ok(appended) => appended,
+        // Nothing in it can be followed.
+        Err(AppendError::Capture(CaptureError::NotASession)) => return,
+        Err(error) => panic!("not appended: {error}"),
+    };
+    let len = usize::try_from(appended.len).expect("a scratch file is short");
+    let (_, grown) = capture(env, &installed.native_id, installed.native_path.clone(), len);
+    let mut head = HeadHasher::default();
+    grown.split_inclusive(|byte| *byte == b'\n').for_each(|line| head.add_line(line.trim_ascii_end()));
+    assert!(grown.starts_with(view), "what was appended changed what was before");
+    assert!(head == appended.head, "what was appended is not what the view shows");
 }
 
 /// In memory where the system has such a place: a case writes some files and waits for each.

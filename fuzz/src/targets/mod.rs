@@ -1,5 +1,6 @@
 //! What is tried.
 
+mod active_view;
 mod claude_code;
 mod lv;
 mod manifest;
@@ -7,8 +8,14 @@ mod segment;
 mod signed;
 
 /// All targets.
-pub const ALL: &[&dyn Target] =
-    &[&lv::Lv, &signed::Signed, &manifest::Manifests, &segment::Segments, &claude_code::ClaudeCodeSessions];
+pub const ALL: &[&dyn Target] = &[
+    &lv::Lv,
+    &signed::Signed,
+    &manifest::Manifests,
+    &segment::Segments,
+    &claude_code::ClaudeCodeSessions,
+    &active_view::ActiveViews,
+];
 
 /// Something that reads bytes from others.
 pub trait Target: Sync {

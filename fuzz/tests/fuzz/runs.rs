@@ -52,6 +52,7 @@ runs! {
     manifest "manifest" 2000
     segment "segment" 2000
     claude_code "claude-code" 1000
+    active_view "active-view" 3000
 }
 
 #[test]

@@ -24,3 +24,5 @@ mod secrets;
 mod torn;
 #[cfg(test)]
 mod turn;
+#[cfg(test)]
+mod vectors;
