@@ -47,8 +47,6 @@ pub(super) fn append_to(path: &Path, id: &str, handed: &Handed, turns: &[Message
     check(turns)?;
     let (mut file, meta) = open(path)?;
     let len = meta.len();
-    let mut last = [0];
-    let ended = len > 0 && file.read_exact_at(&mut last, len - 1).is_ok() && last == *b"\n";
     let mut since = Since::new(handed.count);
     let (progress, _) = read_whole(&mut file, len, "", &mut Some(&mut since))?;
     let there = since.of(handed, turns)?;
@@ -56,7 +54,7 @@ pub(super) fn append_to(path: &Path, id: &str, handed: &Handed, turns: &[Message
     if turns.is_empty() {
         return Ok(Appended { messages: 0, head: since.head, len });
     }
-    if !ended {
+    if !ends_line(&file, len) {
         return Err(AppendError::Torn);
     }
     let index = &progress.scan.index;
@@ -67,6 +65,12 @@ pub(super) fn append_to(path: &Path, id: &str, handed: &Handed, turns: &[Message
     let (text, head) = written(turns, leaf, since.head).map_err(AppendError::Write)?;
     write_at_once(path, &text, (meta.ino(), len))?;
     Ok(Appended { messages: turns.len(), head, len: len + text.len() as u64 })
+}
+
+/// Whether the first `len` bytes of a file end a line.
+pub(super) fn ends_line(file: &File, len: u64) -> bool {
+    let mut last = [0];
+    len > 0 && file.read_exact_at(&mut last, len - 1).is_ok() && last == *b"\n"
 }
 
 /// Whether these are words with ids and times.

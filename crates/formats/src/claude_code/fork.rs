@@ -1,10 +1,10 @@
 //! What was handed over, and what was said elsewhere behind it, as a session of its own.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
-use super::append::append_to;
+use super::append::{append_to, ends_line};
 use super::files::{MAX_FILE, SESSION, list_beside};
 use super::install::{install_under, take_turn};
 use super::layout::{is_session_id, projects_dir, session_of};
@@ -41,10 +41,16 @@ pub(super) fn fork(
     Ok(install_under(env, draft.path(), id, cwd, &[fresh_id])?)
 }
 
-/// The session as it was handed over; what is shorter now is another one.
+/// The session as it was handed over, its last line ended; what is shorter now is another one.
 fn copy_start(from: &Path, to: &Path, len: u64) -> Result<(), AppendError> {
     let mut start = File::open(from).map_err(CaptureError::Read)?.take(len);
-    let mut file = File::create_new(to).map_err(AppendError::Write)?;
-    let copied = io::copy(&mut start, &mut file).map_err(AppendError::Write)?;
-    if copied == len { Ok(()) } else { Err(AppendError::Changed) }
+    let mut file = File::options().read(true).write(true).create_new(true).open(to).map_err(AppendError::Write)?;
+    if io::copy(&mut start, &mut file).map_err(AppendError::Write)? != len {
+        return Err(AppendError::Changed);
+    }
+    if !ends_line(&file, len) {
+        // What was cut there is left out when it is installed.
+        file.write_all(b"\n").map_err(AppendError::Write)?;
+    }
+    Ok(())
 }

@@ -3,10 +3,12 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
+#[cfg(target_os = "linux")]
+use std::process::Command;
 
 use segue_formats::active_view::{HeadHasher, TailSink};
 use segue_formats::view::{Message, Part, Role, ViewReader};
-use segue_formats::{AppendError, ClaudeCode, Format as _, Found, Handed, SkipReason};
+use segue_formats::{AppendError, ClaudeCode, Env, Format as _, Found, Handed, SkipReason};
 use serde_json::Value;
 
 use crate::recorded::RECORDED;
@@ -186,6 +188,50 @@ fn a_session_that_grew_becomes_a_fork_of_what_was_handed_over() {
     assert!(again.already && again.native_id == FRESH, "a repeated fork is the same one");
     let other = ClaudeCode.fork(&env, &home.found(), &handed, &[], &home.scene.cwd(), FRESH).unwrap_err();
     assert!(other.to_string().contains("exists already"), "{other}");
+}
+
+#[test]
+fn a_cut_session_can_still_become_a_fork() {
+    for cut in ["{\"type\":\"user\",\"uuid\":\"torn\",\"mess", "{\"type\":\"mode\",\"sessionId\":\"x\"}"] {
+        let home = Home::of(VERSION, ID);
+        home.grow(cut);
+        let handed = home.handed();
+        assert!(matches!(ClaudeCode.append(&home.found(), &handed, &back()), Err(AppendError::Torn)));
+        let env = home.scene.env();
+        let fork = ClaudeCode.fork(&env, &home.found(), &handed, &back(), &home.scene.cwd(), FRESH).unwrap();
+        assert_eq!(fork.torn.total, u64::from(cut.contains("torn")));
+        assert_eq!(last_messages(&home.scene.capture(FRESH).1, 3), back());
+    }
+}
+
+/// Runs itself once more, where files cannot grow by more than some bytes.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_leaves_the_session_as_it_was() {
+    const INSIDE: &str = "SEGUE_TEST_HOME_OF_A_FULL_DISK";
+    if let Some(home) = std::env::var_os(INSIDE) {
+        let env = Env { home: home.into(), claude_config_dir: None };
+        let found = ClaudeCode.find(&env, ID).unwrap().unwrap();
+        let mut tail = TailSink::default();
+        ClaudeCode.capture(&env, &found, Some(&mut tail)).unwrap();
+        let handed = Handed { len: found.len, count: tail.head().count(), head_hash: tail.head().hash() };
+        let refused = ClaudeCode.append(&found, &handed, &back()).unwrap_err();
+        assert!(matches!(refused, AppendError::Write(_)), "{refused}");
+        return;
+    }
+    let home = Home::of(VERSION, ID);
+    let before = fs::read(home.path()).unwrap();
+    let test = "append::a_full_disk_leaves_the_session_as_it_was";
+    let ran = Command::new("prlimit")
+        .arg(format!("--fsize={}", before.len() + 500))
+        .arg(std::env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture"])
+        .env(INSIDE, home.scene.env().home)
+        .output()
+        .expect("prlimit (util-linux) is needed");
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(fs::read(home.path()).unwrap() == before, "something of it was left");
 }
 
 #[test]
