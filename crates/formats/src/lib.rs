@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use active_view::{HeadHash, HeadHasher};
+use active_view::{HeadHash, HeadHasher, TailSink};
 use view::Message;
 
 pub use claude_code::ClaudeCode;
@@ -103,6 +103,13 @@ pub struct Handed {
     pub count: u64,
     /// The head hash of its view.
     pub head_hash: HeadHash,
+}
+
+impl Handed {
+    /// A session as it was found and captured into `view`.
+    pub fn of(found: &Found, view: &TailSink<'_>) -> Self {
+        Self { len: found.len, count: view.head().count(), head_hash: view.head().hash() }
+    }
 }
 
 /// What was appended to a session.

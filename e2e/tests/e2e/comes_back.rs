@@ -29,7 +29,7 @@ fn found(person: &Person, native_id: &str) -> Result<Found> {
 fn handed(person: &Person, native_id: &str) -> Result<Handed> {
     let (found, mut tail) = (found(person, native_id)?, TailSink::default());
     ClaudeCode.capture(&env(person), &found, Some(&mut tail))?;
-    Ok(Handed { len: found.len, count: tail.head().count(), head_hash: tail.head().hash() })
+    Ok(Handed::of(&found, &tail))
 }
 
 fn said(number: u8, role: Role, texts: &[&str]) -> Message {

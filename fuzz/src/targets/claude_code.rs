@@ -115,13 +115,18 @@ fn append(env: &Env, installed: &Installed, view: &[u8]) {
     drop(ClaudeCode.turn(&found).expect("any bytes end somehow"));
     let mut tail = TailSink::default();
     ClaudeCode.capture(env, &found, Some(&mut tail)).expect("any bytes are a session");
-    let handed = Handed { len: found.len, count: tail.head().count(), head_hash: tail.head().hash() };
-    let parts = vec![Part::text("said elsewhere")];
-    let said = Message { v: 1, id: "0a0b0c0d-0000-4000-8000-000000000001".to_owned(), at: 1, role: Role::User, parts };
-    let appended = match ClaudeCode.append(&found, &handed, &[said]) {
+    let handed = Handed::of(&found, &tail);
+    let said = [(1, Role::User), (2, Role::Assistant), (3, Role::User)].map(|(at, role)| Message {
+        v: 1,
+        id: format!("0a0b0c0d-0000-4000-8000-{at:012}"),
+        at,
+        role,
+        parts: vec![Part::text("said elsewhere")],
+    });
+    let appended = match ClaudeCode.append(&found, &handed, &said) {
         Ok(appended) => appended,
-        // Nothing in it can be followed.
-        Err(AppendError::Capture(CaptureError::NotASession)) => return,
+        // Nothing in it can be followed, or not yet.
+        Err(AppendError::Capture(CaptureError::NotASession) | AppendError::Busy) => return,
         Err(error) => panic!("not appended: {error}"),
     };
     let len = usize::try_from(appended.len).expect("a scratch file is short");

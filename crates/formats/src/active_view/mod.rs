@@ -22,6 +22,11 @@
 //! to what fits, and its HASH the SHA-256 of the line. `caret` counts bytes of UTF-8. `partial` and the parts of a cut
 //! message may say `"truncated":N`. A reader ignores fields that it does not know, and refuses another `v`. All text is
 //! untrusted.
+//!
+//! The source captures the session into a [`TailSink`], keeps [`Handed::of`](crate::Handed::of) it, and makes an
+//! [`ActiveView`]. The destination parses it and asks [`ActiveView::verify_tail`] before it shows anything, and
+//! [`ActiveView::verify_whole`] of the `view.jsonl` that follows. What it adds comes back by
+//! [`Format::append`](crate::Format::append), or by [`Format::fork`](crate::Format::fork).
 
 mod bytes;
 mod chat;

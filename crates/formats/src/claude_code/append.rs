@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::capture::{open, read_whole};
-use super::chain::leaf;
+use super::chain::{is_settled, leaf};
 use super::index::{Index, Key};
 use super::layout::{is_session_id, session_of};
 use super::messages::Converter;
@@ -39,32 +39,76 @@ const NO_MODEL: &str = "<synthetic>";
 /// Appends to the session as it is now on the disk.
 pub(super) fn append(found: &Found, handed: &Handed, turns: &[Message]) -> Result<Appended, AppendError> {
     let id = session_of(&found.path).ok_or(CaptureError::NotASession)?;
-    append_to(&found.path, id, handed, turns)
+    let lines = Lines::of(&found.path, id, handed, turns)?;
+    // Of a compaction that has only just been made, the view still changes before its end.
+    if !lines.settled && lines.messages > 0 {
+        return Err(AppendError::Busy);
+    }
+    lines.write(&found.path)
 }
 
-/// Appends to a transcript of the session `id`.
-pub(super) fn append_to(path: &Path, id: &str, handed: &Handed, turns: &[Message]) -> Result<Appended, AppendError> {
-    check(turns)?;
-    let (mut file, meta) = open(path)?;
-    let len = meta.len();
-    let mut since = Since::new(handed.count);
-    let (progress, _) = read_whole(&mut file, len, "", &mut Some(&mut since))?;
-    let there = since.of(handed, turns)?;
-    let turns = &turns[there..];
-    if turns.is_empty() {
-        return Ok(Appended { messages: 0, head: since.head, len });
+/// What is to be appended to a transcript.
+pub(super) struct Lines {
+    text: Vec<u8>,
+    messages: usize,
+    head: HeadHasher,
+    inode: u64,
+    len: u64,
+    settled: bool,
+}
+
+impl Lines {
+    /// What a transcript of the session `id` lacks of `turns`.
+    pub(super) fn of(path: &Path, id: &str, handed: &Handed, turns: &[Message]) -> Result<Self, AppendError> {
+        check(turns)?;
+        let (mut file, meta) = open(path)?;
+        let (inode, len) = (meta.ino(), meta.len());
+        let mut since = Since::new(handed.count);
+        let (progress, chain) = read_whole(&mut file, len, "", &mut Some(&mut since))?;
+        let there = since.of(handed, turns)?;
+        let (turns, head) = (&turns[there..], since.head);
+        let index = &progress.scan.index;
+        let settled = is_settled(index, &chain);
+        if turns.is_empty() {
+            return Ok(Self { text: Vec::new(), messages: 0, head, inode, len, settled });
+        }
+        if !ends_line(&file, len) {
+            return Err(AppendError::Torn);
+        }
+        if let Some(at) = turns.iter().position(|turn| index.position(Key::new(&turn.id)).is_some()) {
+            return Err(AppendError::BadTurn { number: there + at + 1, why: "its id is in use" });
+        }
+        let (text, head) = written(turns, read_leaf(&file, index, id)?, head).map_err(AppendError::Write)?;
+        Ok(Self { text, messages: turns.len(), head, inode, len, settled })
     }
-    if !ends_line(&file, len) {
-        return Err(AppendError::Torn);
+
+    /// Writes them to the end of the transcript, if it is still as it was, and on to the disk. What cannot be written
+    /// whole is taken away again.
+    pub(super) fn write(self, path: &Path) -> Result<Appended, AppendError> {
+        let Self { text, messages, head, inode, len, .. } = self;
+        let whole = len + text.len() as u64;
+        let appended = Appended { messages, head, len: whole };
+        if text.is_empty() {
+            return Ok(appended);
+        }
+        let mut file = File::options().append(true).open(path).map_err(AppendError::Write)?;
+        let now = file.metadata().map_err(AppendError::Write)?;
+        if (now.ino(), now.len()) != (inode, len) {
+            return Err(AppendError::Busy);
+        }
+        match file.write(&text).and_then(|count| file.sync_all().map(|()| count)) {
+            Ok(count) if count == text.len() => {}
+            failed => {
+                // Only what was written here is cut off again.
+                if file.metadata().is_ok_and(|meta| meta.len() <= whole) {
+                    file.set_len(len).map_err(AppendError::Write)?;
+                }
+                return Err(AppendError::Write(failed.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into())));
+            }
+        }
+        let now = file.metadata().map_err(AppendError::Write)?.len();
+        if now == whole { Ok(appended) } else { Err(AppendError::Raced) }
     }
-    let index = &progress.scan.index;
-    if let Some(at) = turns.iter().position(|turn| index.position(Key::new(&turn.id)).is_some()) {
-        return Err(AppendError::BadTurn { number: there + at + 1, why: "its id is in use" });
-    }
-    let leaf = read_leaf(&file, index, id)?;
-    let (text, head) = written(turns, leaf, since.head).map_err(AppendError::Write)?;
-    write_at_once(path, &text, (meta.ino(), len))?;
-    Ok(Appended { messages: turns.len(), head, len: len + text.len() as u64 })
 }
 
 /// Whether the first `len` bytes of a file end a line.
@@ -191,28 +235,6 @@ fn line(turn: &Message, parent: &str, place: &Map<String, Value>) -> Value {
         fields.extend(place.clone());
     }
     line
-}
-
-/// Writes to the end of a file that is still as it was, and on to the disk. What cannot be written whole is taken away.
-fn write_at_once(path: &Path, text: &[u8], (inode, len): (u64, u64)) -> Result<(), AppendError> {
-    let mut file = File::options().append(true).open(path).map_err(AppendError::Write)?;
-    let now = file.metadata().map_err(AppendError::Write)?;
-    if (now.ino(), now.len()) != (inode, len) {
-        return Err(AppendError::Busy);
-    }
-    let whole = len + text.len() as u64;
-    match file.write(text).and_then(|count| file.sync_all().map(|()| count)) {
-        Ok(count) if count == text.len() => {}
-        failed => {
-            // Only what was written here is cut off again.
-            if file.metadata().is_ok_and(|meta| meta.len() <= whole) {
-                file.set_len(len).map_err(AppendError::Write)?;
-            }
-            return Err(AppendError::Write(failed.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into())));
-        }
-    }
-    let len = file.metadata().map_err(AppendError::Write)?.len();
-    if len == whole { Ok(()) } else { Err(AppendError::Raced) }
 }
 
 /// Hashes a view, and keeps what it has behind its first `count` messages.

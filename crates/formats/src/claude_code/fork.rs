@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
-use super::append::{append_to, ends_line};
+use super::append::{Lines, ends_line};
 use super::files::{MAX_FILE, SESSION, list_beside};
 use super::install::{install_under, take_turn};
 use super::layout::{is_session_id, projects_dir, session_of};
@@ -29,7 +29,7 @@ pub(super) fn fork(
     let draft = draft_dir(&projects_dir(env)).map_err(AppendError::Write)?;
     let transcript = draft.path().join(SESSION);
     copy_start(&found.path, &transcript, handed.len)?;
-    append_to(&transcript, id, handed, turns)?;
+    Lines::of(&transcript, id, handed, turns)?.write(&transcript)?;
     let beside = list_beside(env, &found.path, id).map_err(CaptureError::Files)?;
     for file in &beside.files {
         let Some(name) = file.bundle_path.strip_prefix("native/") else { continue };

@@ -175,6 +175,18 @@ fn a_chat_without_messages_is_one() {
 }
 
 #[test]
+fn a_tail_without_its_start_is_not_the_whole_chat() {
+    let long = view_of(&turns(40));
+    let mut tail_alone = long.clone();
+    (tail_alone.tail.skipped, tail_alone.chat.count) = (0, TAIL_MAX as u64);
+    tail_alone.encode().unwrap();
+    assert!(matches!(tail_alone.verify_tail(), Err(OtherChat::Tail)), "it says that nothing comes before");
+    let mut other_end = long;
+    other_end.chat.head_id = Some("another".to_owned());
+    assert!(other_end.verify_tail().is_err());
+}
+
+#[test]
 fn the_whole_chat_is_known_again_and_no_other() {
     let messages = turns(100);
     let (view, whole) = (view_of(&messages), lines(&messages));

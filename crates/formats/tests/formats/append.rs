@@ -55,7 +55,7 @@ impl Home {
         let found = self.found();
         let mut tail = TailSink::default();
         ClaudeCode.capture(&self.scene.env(), &found, Some(&mut tail)).unwrap();
-        Handed { len: found.len, count: tail.head().count(), head_hash: tail.head().hash() }
+        Handed::of(&found, &tail)
     }
 
     fn grow(&self, text: &str) {
@@ -214,7 +214,7 @@ fn a_full_disk_leaves_the_session_as_it_was() {
         let found = ClaudeCode.find(&env, ID).unwrap().unwrap();
         let mut tail = TailSink::default();
         ClaudeCode.capture(&env, &found, Some(&mut tail)).unwrap();
-        let handed = Handed { len: found.len, count: tail.head().count(), head_hash: tail.head().hash() };
+        let handed = Handed::of(&found, &tail);
         let refused = ClaudeCode.append(&found, &handed, &back()).unwrap_err();
         assert!(matches!(refused, AppendError::Write(_)), "{refused}");
         return;
@@ -232,6 +232,31 @@ fn a_full_disk_leaves_the_session_as_it_was() {
     let said = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&ran.stderr));
     assert!(fs::read(home.path()).unwrap() == before, "something of it was left");
+}
+
+/// What a compaction kept is sent once something follows its summary: the view then changes before its end.
+#[test]
+fn a_session_that_is_just_being_compacted_is_left_alone() {
+    let home = Home::of(VERSION, ID);
+    let line = |more: &str| format!("{{{more},\"sessionId\":\"{ID}\",\"timestamp\":\"2026-11-20T13:53:17.123Z\"}}\n");
+    let said = |uuid: &str, parent: &str| {
+        let message = r#""message":{"role":"user","content":"words"}"#;
+        line(&format!(r#""type":"user","uuid":"{uuid}","parentUuid":{parent},{message}"#))
+    };
+    let kept = r#""compactMetadata":{"preservedMessages":{"anchorUuid":"c","uuids":["a"]}}"#;
+    let boundary =
+        line(&format!(r#""type":"system","subtype":"compact_boundary","uuid":"b","parentUuid":null,{kept}"#));
+    fs::write(home.path(), said("a", "null") + &boundary + &said("c", "\"b\"")).unwrap();
+    let handed = home.handed();
+    let refused = ClaudeCode.append(&home.found(), &handed, &back()).unwrap_err();
+    assert!(matches!(refused, AppendError::Busy), "{refused}");
+    let env = home.scene.env();
+    ClaudeCode.fork(&env, &home.found(), &handed, &back(), &home.scene.cwd(), FRESH).unwrap();
+    assert_eq!(last_messages(&home.scene.capture(FRESH).1, 3), back());
+    home.grow(&said("d", "\"c\""));
+    let handed = home.handed();
+    let appended = ClaudeCode.append(&home.found(), &handed, &back()).unwrap();
+    assert_eq!(appended.head, head_of(&home.scene.capture(ID).1));
 }
 
 #[test]
