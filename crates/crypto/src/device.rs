@@ -1,6 +1,7 @@
 //! DK, the device key: signs everything day to day.
 
 use ed25519_dalek::{Signer as _, SigningKey};
+use hpke::kem::X25519HkdfSha256;
 use rand_core::CryptoRng;
 use segue_signed::{Envelope, Roster, Signature, SignedEnvelope, SignedRoster, sig::signed_bytes};
 use zeroize::Zeroizing;
@@ -39,6 +40,12 @@ impl DeviceKey {
     /// `Sig(content)` under `label` (`docs/protocol.md` §Encoding).
     pub fn sign(&self, label: &str, content: &[u8]) -> Signature {
         self.0.sign(&signed_bytes(label, content)).to_bytes()
+    }
+
+    /// The X25519 private key that belongs to the image of the public key (see [`mod@crate::root_wrap`]).
+    pub(crate) fn agreement(&self) -> <X25519HkdfSha256 as hpke::Kem>::PrivateKey {
+        let scalar = Zeroizing::new(self.0.to_scalar_bytes());
+        hpke::Deserializable::from_bytes(scalar.as_slice()).expect("any 32 bytes are an X25519 private key")
     }
 
     /// Signs an envelope. It verifies only when the header names this key.

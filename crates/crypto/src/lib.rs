@@ -12,6 +12,7 @@
 //! * [`team_key`]: a team's key, locked for its members.
 //! * [`invite`]: what a claim link holds, for somebody who has no key yet.
 //! * [`pairing`]: two devices that find each other by a short code.
+//! * [`keyring`]: the roots of older epochs. [`root_wrap`]: the next root, locked for a device that stays.
 //! * [`wrap`]: a bundle key locked for one recipient.
 //!
 //! To add a derived key: 1. a label of its own in the module that uses it; 2. its bytes in that module's docs and in
@@ -23,10 +24,12 @@ pub mod encryption;
 pub mod fingerprint;
 pub mod identity;
 pub mod invite;
+pub mod keyring;
 pub mod owner;
 pub mod pairing;
 pub mod recovery;
 pub mod root;
+pub mod root_wrap;
 pub mod sealing;
 pub mod team_key;
 pub mod wrap;
@@ -41,6 +44,7 @@ pub use encryption::EncryptionKey;
 pub use fingerprint::fingerprint;
 pub use identity::IdentityKey;
 pub use invite::InviteSecret;
+pub use keyring::{Keyring, KeyringPlace};
 pub use owner::OwnerKey;
 pub use recovery::RecoveryCode;
 pub use root::{EpochKeys, KeyringKey, UserRoot};

@@ -7,7 +7,7 @@
 //! * `owner`: the key that own-wraps are made with;
 //! * `keyring`: the key of the sealed keyring.
 
-use segue_signed::lv::lv_cat;
+use segue_signed::{KeyCard, lv::lv_cat};
 use zeroize::Zeroizing;
 
 use crate::{derive::derive, encryption::EncryptionKey, identity::IdentityKey, owner::OwnerKey, secret::secret};
@@ -32,6 +32,12 @@ impl UserRoot {
             keyring: KeyringKey::from_bytes(*key("keyring")),
         }
     }
+
+    /// Whether the keys of `card` come from this root.
+    pub fn is_of(&self, card: &KeyCard) -> bool {
+        let keys = self.epoch(card.epoch);
+        (keys.identity.public(), keys.encryption.public()) == (card.identity_key, card.encryption_key)
+    }
 }
 
 /// The keys of one epoch.
@@ -49,7 +55,7 @@ pub struct EpochKeys {
     pub keyring: KeyringKey,
 }
 
-/// Key of the sealed keyring: pins, verified contacts, older epochs.
+/// Key of the sealed keyring ([`mod@crate::keyring`]).
 #[derive(Clone)]
 pub struct KeyringKey(Zeroizing<[u8; 32]>);
 

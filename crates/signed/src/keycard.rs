@@ -1,6 +1,10 @@
 //! The key card: a person's identity key, encryption key and devices, signed by the identity key
 //! (`docs/protocol.md` §Keys). Cards form a linear chain; forks are refused.
 
+mod change;
+
+pub use change::CardChange;
+
 use crate::{
     Malformed, Signature, Unverified,
     lv::{Reader, Writer, lv_cat},

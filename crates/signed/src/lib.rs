@@ -7,6 +7,7 @@
 //! * [`lv`]: the one encoding under every hash and signature.
 //! * [`sig`]: Ed25519, verified strictly.
 //! * [`keycard`]: who a person is: identity key, encryption key, devices.
+//! * [`root_wrap`]: a user root locked for one device; opaque here.
 //! * [`card`]: the small public description of a session.
 //! * [`header`], [`envelope`]: what a bundle says about itself, signed by a device.
 //! * [`event`]: an entry of a handoff's audit log.
@@ -27,6 +28,7 @@ pub mod keycard;
 pub mod lv;
 pub mod pairing;
 pub mod parcel;
+pub mod root_wrap;
 pub mod roster;
 pub mod sig;
 pub mod team_key;
@@ -36,8 +38,9 @@ pub use card::Card;
 pub use envelope::{Envelope, PackEntry, SignedEnvelope};
 pub use event::Event;
 pub use header::{BundleKind, Header, Recipient};
-pub use keycard::{Device, DeviceKind, KeyCard, SignedKeyCard};
+pub use keycard::{CardChange, Device, DeviceKind, KeyCard, SignedKeyCard};
 pub use parcel::{InlinePack, Parcel};
+pub use root_wrap::RootWrap;
 pub use roster::{Member, MemberRole, Roster, SignedRoster};
 pub use sig::Signature;
 pub use team_key::TeamKeyWrap;

@@ -2,6 +2,8 @@
 //! byte fails here. `UPDATE_VECTORS=1 cargo test` writes the files anew: only together with a new protocol version.
 
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod encoding;
 #[cfg(test)]
 mod envelope;
