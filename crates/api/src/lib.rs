@@ -8,6 +8,7 @@
 pub mod account;
 pub mod bundles;
 pub mod bytes;
+pub mod devices;
 pub mod handoffs;
 pub mod invites;
 pub mod news;

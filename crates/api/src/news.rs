@@ -23,11 +23,14 @@ pub struct Listen {
 /// The `data` of one event. Its `event` is `kind`, its `id` a number of the account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct News {
-    /// `hnd_…`
+    /// `hnd_…`; empty when it is about one's devices.
     pub handoff_id: String,
-    /// What happened, a word of the audit log; a reader takes words that it does not know.
+    /// `dev_…`, when it is about one's devices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_id: Option<String>,
+    /// What happened, a word of the audit log or of `devices/changes`; a reader takes words that it does not know.
     pub kind: String,
-    /// The number of the event in the handoff's audit log.
+    /// The number of the event in the handoff's audit log, or among the events of one's devices.
     pub event_seq: i64,
     /// When, unix milliseconds.
     pub at: i64,

@@ -1,6 +1,6 @@
 //! The receiver's side, in the protocol's order: each step takes what only the step before gives.
 //!
-//! lv → suite → device in the card → (pin: the caller's) → signature → I am a recipient → id, expiry, rollback → wrap →
+//! lv → suite → device in the card (a holder's own-wrap stands for that) → (pin: the caller's) → signature → I am a recipient → id, expiry, rollback → wrap →
 //! commit → (claim) → manifest hash → AEAD → sums within limits → [`mod@crate::unpack`].
 
 use rand_core::CryptoRng;
@@ -92,7 +92,11 @@ pub fn verify_envelope(
     expected: &Expected<'_>,
 ) -> Result<VerifiedEnvelope, VerifyError> {
     let signed = SignedEnvelope::parse(bytes)?;
-    let header = &signed.verify(sender)?.header;
+    let verified = match expected.reader {
+        Reader::Holder => signed.verify_held(&sender.user_id),
+        Reader::Recipient { .. } | Reader::LateJoiner => signed.verify_earlier(sender),
+    };
+    let header = &verified?.header;
     if let Reader::Recipient { kind, id } = expected.reader
         && !header.recipients.iter().any(|recipient| recipient.kind == kind && recipient.id == id)
     {

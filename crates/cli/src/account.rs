@@ -1,9 +1,9 @@
 //! Who is signed in here: the account file with its keys and token, for its owner only (0600).
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use data_encoding::BASE64URL_NOPAD;
-use segue_crypto::{DeviceKey, UserRoot, root::EpochKeys};
+use segue_crypto::{DeviceKey, Keyring, UserRoot, root::EpochKeys};
 use segue_signed::SignedKeyCard;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -31,8 +31,14 @@ pub struct Account {
     pub device_id: String,
     /// Epoch of the keys below.
     pub epoch: u32,
+    /// Number of the newest event of one's devices that was told here.
+    #[serde(default)]
+    pub device_events: i64,
     token: String,
     root: String,
+    /// The roots of older epochs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    older_roots: BTreeMap<u32, String>,
     device_key: String,
     key_card: String,
 }
@@ -49,23 +55,30 @@ pub struct NewAccount<'a> {
     pub root: &'a UserRoot,
     /// This device's key.
     pub device_key: &'a DeviceKey,
-    /// The first card of the chain.
+    /// The newest card of the chain.
     pub key_card: &'a SignedKeyCard,
+    /// The roots of older epochs.
+    pub keyring: &'a Keyring,
+    /// Number of the newest event of one's devices.
+    pub device_events: i64,
 }
 
 impl Account {
     /// An account from its parts.
     pub fn new(parts: &NewAccount<'_>) -> Self {
         let card = &parts.key_card.card;
+        let this = card.active_device(&parts.device_key.public());
         Self {
             v: 1,
             server: parts.server.clone(),
             user_id: card.user_id.clone(),
             email: parts.email.to_owned(),
-            device_id: card.devices.first().map(|device| device.id.clone()).unwrap_or_default(),
+            device_id: this.map(|device| device.id.clone()).unwrap_or_default(),
             epoch: card.epoch,
+            device_events: parts.device_events,
             token: BASE64URL_NOPAD.encode(parts.token),
             root: BASE64URL_NOPAD.encode(parts.root.expose()),
+            older_roots: parts.keyring.roots().map(|(epoch, root)| (epoch, encode(root))).collect(),
             device_key: BASE64URL_NOPAD.encode(parts.device_key.expose()),
             key_card: BASE64URL_NOPAD.encode(&parts.key_card.encode()),
         }
@@ -113,11 +126,63 @@ impl Account {
         Ok(UserRoot::from_bytes(*secret(&self.root)?).epoch(self.epoch))
     }
 
+    /// The keys of the current epoch or of an older one.
+    ///
+    /// # Errors
+    /// When this device never had them.
+    pub fn keys_of(&self, epoch: u32) -> Result<EpochKeys> {
+        if epoch == self.epoch {
+            return self.keys();
+        }
+        let root = self.older_roots.get(&epoch).ok_or_else(|| {
+            CliError::new(Exit::Conflict, "not_openable", "this is locked for keys that this device does not have")
+                .hint("Ask its sender to hand it over again.")
+        })?;
+        Ok(UserRoot::from_bytes(*secret(root)?).epoch(epoch))
+    }
+
+    /// The user root of the current epoch.
+    pub fn root(&self) -> Result<UserRoot> {
+        Ok(UserRoot::from_bytes(*secret(&self.root)?))
+    }
+
+    /// The roots of older epochs.
+    ///
+    /// # Errors
+    /// When there are more than a keyring holds.
+    pub fn keyring(&self) -> Result<Keyring> {
+        let mut keyring = Keyring::default();
+        for (epoch, root) in &self.older_roots {
+            keyring.keep(*epoch, UserRoot::from_bytes(*secret(root)?)).map_err(|_| damaged())?;
+        }
+        Ok(keyring)
+    }
+
+    /// Takes the next card of one's chain, which was verified; with the root of the epoch that it begins, if it begins one.
+    pub fn advance(&mut self, card: &SignedKeyCard, root: Option<&UserRoot>) {
+        if let Some(root) = root {
+            let old = std::mem::replace(&mut self.root, encode(root));
+            self.older_roots.insert(self.epoch, old);
+            self.epoch = card.card.epoch;
+        }
+        self.key_card = BASE64URL_NOPAD.encode(&card.encode());
+    }
+
+    /// Forgets who is signed in here: this device was removed.
+    pub fn forget(home: &Home) -> Result<()> {
+        let path = home.path(FILE);
+        std::fs::remove_file(&path).map_err(|error| CliError::file("remove", &path, &error))
+    }
+
     /// One's own signed key card.
     pub fn key_card(&self) -> Result<SignedKeyCard> {
         let bytes = BASE64URL_NOPAD.decode(self.key_card.as_bytes()).map_err(|_| damaged())?;
         SignedKeyCard::parse(&bytes).map_err(|_| damaged())
     }
+}
+
+fn encode(root: &UserRoot) -> String {
+    BASE64URL_NOPAD.encode(root.expose())
 }
 
 fn secret(text: &str) -> Result<Zeroizing<[u8; 32]>> {

@@ -10,7 +10,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 
 /// Hands a live AI coding session to a teammate: sealed on this machine, resumed in the real tool on theirs.
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(name = "segue", version, max_term_width = 100, arg_required_else_help = true)]
 pub struct Arguments {
     /// Options of every command.
@@ -39,12 +39,17 @@ pub struct Global {
 }
 
 /// What to do.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Join a server with an invite link; makes this device's keys
     Join(Join),
     /// Invite somebody; prints the link to give them
     Invite(Invite),
+    /// Become a device of your account again, or with one more machine, by its recovery code; the code is read from
+    /// SEGUE_RECOVERY_CODE, standard input or a prompt
+    Recover(Recover),
+    /// List your devices, and remove one
+    Devices(Devices),
     /// Verify your e-mail address with a code that comes by mail; it is read from SEGUE_VERIFY_CODE, standard input or a prompt
     Verify,
     /// Vouch that an address is somebody's who has joined (owners only; recorded)
@@ -98,7 +103,7 @@ pub enum Command {
 }
 
 /// Join a server.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Join {
     /// The invite link; read from standard input or SEGUE_JOIN_LINK when left out. With --email also a server's address, which
     /// mails you a link where people may sign up
@@ -114,8 +119,45 @@ pub struct Join {
     pub device: Option<String>,
 }
 
+/// Become a device of an account.
+#[derive(Debug, Clone, Args)]
+pub struct Recover {
+    /// The server's address; asked for when left out
+    pub server: Option<String>,
+    /// The account's e-mail address; asked for when left out
+    pub email: Option<String>,
+    /// What to call this device
+    #[arg(long)]
+    pub device: Option<String>,
+    /// Make another recovery code, on a device that is signed in; the one before is worth nothing then
+    #[arg(long, conflicts_with_all = ["server", "email", "device"])]
+    pub new_code: bool,
+}
+
+/// List devices.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Devices {
+    /// Also those that were removed
+    #[arg(long)]
+    pub all: bool,
+    /// What to do with one
+    #[command(subcommand)]
+    pub command: Option<DevicesCommand>,
+}
+
+/// What to do with a device.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DevicesCommand {
+    /// Remove a device: its access ends at once, your keys and your recovery code are new. This machine: sign out
+    Remove {
+        /// Its id, the beginning of it, or its name
+        device: String,
+    },
+}
+
 /// Invite somebody.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Invite {
     /// Whom to invite
     pub email: String,
@@ -128,7 +170,7 @@ pub struct Invite {
 }
 
 /// Vouch for somebody.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Vouch {
     /// Their e-mail address, or their user id where several joined under one address
     #[arg(value_name = "EMAIL|USER")]
@@ -136,7 +178,7 @@ pub struct Vouch {
 }
 
 /// List sessions.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct List {
     /// Sessions of the current directory only
     #[arg(long)]
@@ -147,7 +189,7 @@ pub struct List {
 }
 
 /// Show one session.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Show {
     /// Session, handoff or the tool's own session id, or the beginning of one; the newest here when left out
     pub session: Option<String>,
@@ -157,7 +199,7 @@ pub struct Show {
 }
 
 /// Push a session.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Push {
     /// Session id, or the beginning of one; the newest in the current directory when left out
     pub session: Option<String>,
@@ -173,7 +215,7 @@ pub struct Push {
 }
 
 /// Hand a session over.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Handoff {
     /// Session id, or the beginning of one; the newest in the current directory when left out
     pub session: Option<String>,
@@ -213,7 +255,7 @@ pub struct Handoff {
 }
 
 /// Look at handoffs.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Handoffs {
     /// Handoffs to you
     Inbox(Page),
@@ -262,14 +304,14 @@ pub enum Handoffs {
 }
 
 /// One handoff.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct OneHandoff {
     /// The handoff's id
     pub handoff: String,
 }
 
 /// One page of a list.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Page {
     /// Where to begin: the `next` of the page before
     #[arg(long)]
@@ -277,7 +319,7 @@ pub struct Page {
 }
 
 /// Claim a handoff.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct PullHandoff {
     /// The handoff's id, or the address in its mail. Without one, and if you joined after it was sent: the claim link, from
     /// SEGUE_CLAIM_LINK, standard input or a prompt
@@ -285,7 +327,7 @@ pub struct PullHandoff {
 }
 
 /// Continue a session.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Resume {
     /// Session, handoff or the tool's own session id, or the beginning of one
     pub session: String,
@@ -301,7 +343,7 @@ pub struct Resume {
 }
 
 /// Delete a session from the server.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Delete {
     /// Session id, or the beginning of one
     pub session: String,

@@ -2,6 +2,7 @@
 
 mod delete;
 mod device;
+mod devices;
 mod doctor;
 mod handoff;
 mod handoffs;
@@ -12,6 +13,7 @@ mod project;
 mod pull_handoff;
 mod push;
 mod records;
+mod recover;
 mod resume;
 mod show;
 mod team;
@@ -28,15 +30,40 @@ pub(crate) use self::{
 };
 
 use crate::{
+    account::Account,
     args::{Arguments, Command},
     error::Result,
+    home::Home,
     output::Output,
+    remote::{KEYS_CHANGED, newest_event},
 };
 
-/// Runs one command.
-pub fn run(arguments: Arguments, output: &Output) -> Result<()> {
+/// Runs one command. What other devices of the account did meanwhile is followed: before it, where it takes the account's present
+/// keys, else after it.
+pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
+    let mut done = run_once(arguments.clone(), output);
+    if done.as_ref().is_err_and(|error| error.code == KEYS_CHANGED) {
+        catch_up(output)?;
+        done = run_once(arguments.clone(), output);
+    }
+    let behind = || Ok(Account::find(&Home::find()?)?.is_some_and(|account| account.device_events < newest_event()));
+    if newest_event() > 0 && behind()? {
+        // What the command did, it did.
+        done.and(catch_up(output))
+    } else {
+        done
+    }
+}
+
+fn catch_up(output: &Output) -> Result<()> {
+    crate::devices::catch_up(&Home::find()?, output)
+}
+
+fn run_once(arguments: Arguments, output: &Output) -> Result<()> {
     match arguments.command {
         Command::Join(options) => join::run(&options, output),
+        Command::Recover(options) => recover::run(&options, output),
+        Command::Devices(options) => devices::run(&options, output),
         Command::Invite(options) => invite::run(&options, output),
         Command::Verify => verify::run(output),
         Command::Vouch(options) => vouch::run(&options, output),

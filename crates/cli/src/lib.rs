@@ -3,6 +3,7 @@
 //! * [`args`]: every command and its help. [`commands`]: one file each.
 //! * [`home`]: where the client keeps its own files. [`account`], [`contacts`], [`teams`], [`library`], [`logs`]: what they
 //!   hold.
+//! * [`devices`]: what other devices of the account did, and new keys.
 //! * [`remote`]: the typed client of `segue-api`; the only module that knows the network.
 //! * [`bindings`], [`provenance`], [`active_ticket`]: which session belongs to which project, and what it is about there.
 //! * [`capture`], [`upload`], [`download`]: a session on its way out and in; [`spool`]: a pack between two of them.
@@ -22,6 +23,7 @@ pub mod claim_link;
 pub mod commands;
 pub mod contacts;
 pub mod device;
+pub mod devices;
 pub mod download;
 pub mod environment;
 pub mod error;

@@ -10,7 +10,7 @@ fn main() -> ExitCode {
         Err(error) => return segue::args::refuse(&error),
     };
     let output = segue::output::Output::new(&arguments.global);
-    match segue::commands::run(arguments, &output) {
+    match segue::commands::run(&arguments, &output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => output.fail(&error),
     }

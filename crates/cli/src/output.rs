@@ -78,6 +78,20 @@ impl Output {
         }
     }
 
+    /// Sentences that come when the answer was given, or belong to none: with `--json` one object on standard error.
+    pub fn tell(&self, news: &[String]) {
+        if news.is_empty() {
+            return;
+        }
+        if self.options.json {
+            to_stderr(&untrusted::json(&json!({"v": JSON_VERSION, "news": news})));
+        } else {
+            for text in news {
+                to_stderr(text);
+            }
+        }
+    }
+
     /// Whether a person watches: progress is shown on a terminal only.
     pub fn shows_progress(&self) -> bool {
         !self.options.json && !self.options.quiet && io::stderr().is_terminal()

@@ -3,6 +3,7 @@
 //! Every changing request carries an Idempotency-Key, so a request whose answer was lost is simply sent again: at most
 //! `ATTEMPTS_MAX` times, and only when the way to the server failed.
 
+mod devices;
 mod live;
 mod packs;
 mod pairings;
@@ -11,12 +12,15 @@ mod routes;
 mod stream;
 mod teams;
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header, header::HeaderValue};
-use segue_api::{Code, IDEMPOTENCY_KEY, Problem, pairings::PAIRING_TOKEN};
+use segue_api::{Code, IDEMPOTENCY_KEY, Problem, devices::DEVICE_EVENTS, pairings::PAIRING_TOKEN};
 use segue_signed::{Parcel, parcel};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::runtime::Runtime;
@@ -45,6 +49,17 @@ const REQUEST_SECONDS_MAX: u64 = 300;
 /// Longest JSON answer that is read: a page of envelopes fits.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// The word of the error that says that this device must first follow what others of the account did.
+pub const KEYS_CHANGED: &str = "keys_changed";
+
+/// The newest event of one's devices that any answer has named. A process is one command, and so has one.
+static NEWEST_EVENT: AtomicI64 = AtomicI64::new(0);
+
+/// The newest event of one's devices that any answer to this command has named.
+pub fn newest_event() -> i64 {
+    NEWEST_EVENT.load(Ordering::Relaxed)
+}
+
 /// A connection to one server, as one device or as nobody.
 pub struct Remote {
     runtime: Runtime,
@@ -54,11 +69,19 @@ pub struct Remote {
     by_token: bool,
     /// What a pairing knows this client by, as headers.
     capabilities: Vec<(&'static str, HeaderValue)>,
+    /// Number of the newest event of one's devices that is known here, for what needs current keys.
+    known_events: Option<i64>,
 }
 
 impl Remote {
-    /// A connection as the account that is signed in here. Connects with the first request.
+    /// A connection as the account that is signed in here. Connects with the first request. When the account has changed on another
+    /// device, the first answer that was only read, or that refuses, is [`KEYS_CHANGED`] instead.
     pub fn signed_in(account: &Account) -> Result<Self> {
+        Ok(Self { known_events: Some(account.device_events), ..Self::following(account)? })
+    }
+
+    /// The same for what needs no keys, or follows what has changed.
+    pub fn following(account: &Account) -> Result<Self> {
         Self::open(&account.server, Some(account.token().to_owned()))
     }
 
@@ -69,7 +92,7 @@ impl Remote {
     /// [`Exit::NotSignedIn`] when there is neither; usage when there is a token and no server.
     pub fn caller(home: &Home) -> Result<Self> {
         let Some(token) = std::env::var("SEGUE_TOKEN").ok().filter(|token| !token.is_empty()) else {
-            return Self::signed_in(&Account::load(home)?);
+            return Self::following(&Account::load(home)?);
         };
         let server = match std::env::var("SEGUE_SERVER") {
             Ok(server) => Url::parse(&server).ok(),
@@ -116,6 +139,7 @@ impl Remote {
             token,
             by_token: false,
             capabilities: Vec::new(),
+            known_events: None,
         })
     }
 
@@ -216,17 +240,36 @@ impl Remote {
     async fn answer(&self, build: &impl Fn() -> Result<RequestBuilder>) -> Result<Response> {
         let mut attempt = 1;
         loop {
-            let answer = build()?.send().await;
+            let request = build()?.build().map_err(|error| self.unreachable(&error))?;
+            let only_reads = request.method().is_safe();
+            let answer = self.http.execute(request).await;
             let busy = answer.as_ref().is_ok_and(|response| is_away(response.status()));
             let lost =
                 answer.as_ref().is_err_and(|error| error.is_connect() || error.is_timeout() || error.is_request());
             if attempt == ATTEMPTS_MAX || !(busy || lost) {
                 let response = answer.map_err(|error| self.unreachable(&error))?;
+                self.notice(&response, only_reads)?;
                 return if response.status().is_success() { Ok(response) } else { Err(refused(response).await) };
             }
             tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
             attempt += 1;
         }
+    }
+
+    /// Notes what an answer says of one's devices.
+    ///
+    /// # Errors
+    /// [`KEYS_CHANGED`] when more has happened than is known, and nothing was done by this request.
+    fn notice(&self, response: &Response, only_read: bool) -> Result<()> {
+        let Some(newest) = response.headers().get(DEVICE_EVENTS) else { return Ok(()) };
+        let newest = newest.to_str().ok().and_then(|text| text.parse().ok()).unwrap_or_default();
+        NEWEST_EVENT.fetch_max(newest, Ordering::Relaxed);
+        let behind = self.known_events.is_some_and(|known| known < newest);
+        if behind && (only_read || response.status().is_client_error()) {
+            return Err(CliError::new(Exit::Conflict, KEYS_CHANGED, "your account has changed on another device")
+                .hint("Run the command again."));
+        }
+        Ok(())
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> CliError {
@@ -286,7 +329,9 @@ fn understand<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
 fn default_hint(code: Code) -> &'static str {
     match code {
         Code::NotFound => "Check the id: segue handoffs inbox, segue list.",
-        Code::NotSignedIn => "This device's access has ended. Join again with a new invite.",
+        Code::NotSignedIn => {
+            "This device was removed from its account. To become one of its devices again: segue recover. What it has here stays here."
+        }
         _ => "",
     }
 }

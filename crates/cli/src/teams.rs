@@ -171,7 +171,7 @@ impl Verified {
         })?;
         let wrap = TeamKeyWrap::parse(&given.wrap.0).map_err(|error| refused(&error.to_string()))?;
         let team = TeamKeyRef { team_id: self.id.as_bytes(), epoch, public_key: &public_key };
-        let key = unwrap_team_key(&account.keys()?.encryption, team, &wrap);
+        let key = unwrap_team_key(&account.keys_of(wrap.key_epoch)?.encryption, team, &wrap);
         key.map_err(|error| refused(&format!("the team key that you were given is no good: {error}")))
     }
 

@@ -154,6 +154,14 @@ pub const MAIL_FILES_MAX: usize = 1_000;
 pub const INVITE_MAILS_PER_DAY: i64 = 100;
 /// Sign-ups from one network address in an hour: an office's first morning fits.
 pub const SIGN_UPS_PER_HOUR: i64 = 30;
+/// Recovery codes that one network address may try in an hour. None is guessed in 2^160: this is for the database's sake.
+pub const RECOVERIES_PER_HOUR: i64 = 30;
+/// Bytes of a sealed keyring: 512 older roots and room for what it may hold beside them.
+pub const KEYRING_BYTES_MAX: usize = 64 * 1024;
+/// Events of one's devices in one page.
+pub const PAGE_DEVICE_EVENTS_MAX: i64 = 100;
+/// Key cards in one page: each is below 10 KiB.
+pub const PAGE_CARDS_MAX: i64 = 20;
 /// Codes that one account may ask for in an hour: each is a mail.
 pub const CODES_PER_HOUR: i64 = 5;
 /// Wrong tries that burn a code.

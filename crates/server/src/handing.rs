@@ -26,7 +26,7 @@ use crate::{
     snapshot,
     store::{
         Tx, events, handoff_views, handoffs, key_cards,
-        news::NewNews,
+        news::{About, NewNews},
         packs::Pack,
         recipients::{self, To},
         reservations::{self, Reservation},
@@ -273,5 +273,5 @@ async fn insert(
         // When it is not sent, because they had one today, the handoff waits for them all the same.
         mail::invite_for_handoff(tx, new.id, seq, &email.written, reservation.sender, now).await?;
     }
-    Ok(NewNews { handoff: new.id, kind: "created", event: seq })
+    Ok(NewNews { about: About::Handoff(new.id), kind: "created", event: seq })
 }

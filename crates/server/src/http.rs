@@ -7,6 +7,7 @@ mod account;
 mod ask;
 mod body;
 mod bundles;
+mod devices;
 mod document;
 mod finish;
 mod guard;
@@ -22,6 +23,7 @@ mod problem;
 mod projects;
 mod range;
 mod records;
+mod recovery;
 mod scopes;
 mod server;
 mod sessions;
@@ -54,6 +56,12 @@ fn routes(times: Times) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(account::sign_up))
         .routes(routes!(account::ask_code))
         .routes(routes!(account::confirm_code))
+        .routes(routes!(devices::list))
+        .routes(routes!(devices::changes))
+        .routes(routes!(devices::renew))
+        .routes(routes!(recovery::open))
+        .routes(routes!(recovery::recover))
+        .routes(routes!(recovery::new_code))
         .routes(routes!(bundles::create))
         .routes(routes!(bundles::manifest))
         .routes(routes!(bundles::own_wrap))

@@ -21,15 +21,14 @@ use crate::{
     person::{self, Email},
     principal::{Credential, Principal},
     rates,
+    recovering::{self, is_hash},
     store::{Tx, devices, invites, key_cards, quotas::Quota, users},
 };
 
 /// Sign-ups from one network address.
 const SIGN_UPS: Quota = Quota { most: limits::SIGN_UPS_PER_HOUR, window_ms: 60 * 60 * 1000 };
-/// Bytes of a token and of its hash.
+/// Bytes of a token.
 const TOKEN_BYTES: usize = 32;
-/// A sealed user root: 32 bytes, nonce and tag, with room for a header.
-const RECOVERY_ROOT_BYTES_MAX: usize = 256;
 
 /// What a token's invite lets one do. Used, expired and unknown ones look alike.
 pub async fn open_invite(app: &App, body: &OpenInvite) -> Result<Invitation, Failure> {
@@ -68,6 +67,7 @@ pub async fn join(app: &App, body: &Join) -> Result<Account, Failure> {
         owner: invite.owner,
         email_verified: invite.verifies(),
         plan: None,
+        device_events: 0,
     };
     let account = answers::account(app, &mut tx, &principal).await?;
     tx.commit().await?;
@@ -100,14 +100,8 @@ impl<'a> Form<'a> {
             return Err(one_device());
         };
         let (device, device_key) = (id.parse().map_err(|_| one_device())?, *key);
-        for (bytes, name) in
-            [(&body.device_token_hash, "device_token_hash"), (&body.recovery_auth_hash, "recovery_auth_hash")]
-        {
-            is_hash(&bytes.0, name)?;
-        }
-        if body.recovery_root.0.len() > RECOVERY_ROOT_BYTES_MAX {
-            return Err(Failure::invalid(format!("recovery_root has at most {RECOVERY_ROOT_BYTES_MAX} bytes.")));
-        }
+        is_hash(&body.device_token_hash.0, "device_token_hash")?;
+        recovering::check_sealed(&body.recovery_root.0, &body.recovery_auth_hash.0)?;
         Ok(Self {
             email: Email::parse(&body.email)?,
             name: person::name(&body.name)?,
@@ -127,10 +121,6 @@ impl<'a> Form<'a> {
         }
         Ok(())
     }
-}
-
-fn is_hash(bytes: &[u8], name: &str) -> Result<(), Failure> {
-    if bytes.len() == TOKEN_BYTES { Ok(()) } else { Err(Failure::invalid(format!("{name} has {TOKEN_BYTES} bytes."))) }
 }
 
 async fn enrol(

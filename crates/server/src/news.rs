@@ -19,7 +19,7 @@ use std::time::Duration;
 use segue_domain::limits;
 
 use crate::{app::App, failure::Failure, store};
-pub(crate) use announcing::{Announced, Parties, announce};
+pub(crate) use announcing::{Announced, Parties, announce, announce_device};
 pub use listeners::News;
 pub(crate) use listeners::{Place, Topic};
 pub use polling::run;

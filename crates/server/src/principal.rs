@@ -15,6 +15,8 @@ pub struct Principal {
     pub email_verified: bool,
     /// The person's own plan; the server's when there is none.
     pub plan: Option<Plan>,
+    /// Number of the newest event of the person's devices.
+    pub device_events: i64,
 }
 
 /// What a person asks by.
@@ -40,6 +42,11 @@ impl Principal {
     /// The public key that this principal signs with; tokens sign nothing.
     pub fn device_key(&self) -> Option<[u8; 32]> {
         if let Credential::Device { key, .. } = self.credential { Some(key) } else { None }
+    }
+
+    /// The device that asks; no token is one.
+    pub fn device_id(&self) -> Option<DeviceId> {
+        if let Credential::Device { id, .. } = self.credential { Some(id) } else { None }
     }
 
     /// Who acts, as the audit log says it.

@@ -26,7 +26,7 @@ use crate::{
     store::{
         Tx, bundles, events,
         handoffs::{self, Loaded},
-        news::NewNews,
+        news::{About, NewNews},
         recipients, sessions,
     },
 };
@@ -242,7 +242,7 @@ async fn transition(
         match effect {
             Effect::Audit(audit) => {
                 number = record(tx, loaded, audit, said, actor, now).await?;
-                last = Some(NewNews { handoff: loaded.id, kind: audit.as_str(), event: number });
+                last = Some(NewNews { about: About::Handoff(loaded.id), kind: audit.as_str(), event: number });
             }
             Effect::Mail(audit) => tell(tx, loaded, audit, number, said, actor, now).await?,
             Effect::OpenSession => open_session(tx, loaded, &after, now).await?,

@@ -96,6 +96,9 @@ impl Envelope {
     }
 }
 
+/// The epoch that every account begins with.
+const FIRST_EPOCH: u32 = 1;
+
 /// An envelope with its signature: `E ‖ Sig("envelope")`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedEnvelope {
@@ -133,7 +136,38 @@ impl SignedEnvelope {
         sha256(&self.bytes)
     }
 
-    /// Verifies that an active device of `sender` signed this.
+    /// As [`Self::verify`] for what was made under an earlier identity key of `sender`: a device that is active to this day signed it,
+    /// and so speaks for its owner.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn verify_earlier(&self, sender: &KeyCard) -> Result<&Envelope, Unverified> {
+        let header = &self.envelope.header;
+        // In the first epoch there is no earlier key.
+        let other_key = header.identity_key != sender.identity_key && sender.epoch == FIRST_EPOCH;
+        if header.sender_id != sender.user_id || other_key {
+            return Err(Unverified::Identity);
+        }
+        sender.active_device(&header.device_key).ok_or(Unverified::Device)?;
+        self.verify_signature()
+    }
+
+    /// Verifies the signature of whatever device the header names: for who has an own-wrap of it, which was made after all else was
+    /// verified, or when it was sealed here. Believe nothing before that wrap opens.
+    ///
+    /// # Errors
+    /// [`Unverified::Identity`] when it names another sender; [`Unverified::Signature`].
+    pub fn verify_held(&self, sender_id: &str) -> Result<&Envelope, Unverified> {
+        if self.envelope.header.sender_id == sender_id { self.verify_signature() } else { Err(Unverified::Identity) }
+    }
+
+    fn verify_signature(&self) -> Result<&Envelope, Unverified> {
+        let (body, _) = self.bytes.split_at(self.bytes.len() - self.signature.len());
+        verify(&self.envelope.header.device_key, Envelope::SIGNATURE_LABEL, body, &self.signature)?;
+        Ok(&self.envelope)
+    }
+
+    /// Verifies that an active device of `sender` signed this, under the identity key that is current.
     ///
     /// The caller has verified `sender` itself and, on a client, checked it against the pin.
     ///
@@ -142,12 +176,9 @@ impl SignedEnvelope {
     /// not an active one of the card; [`Unverified::Signature`].
     pub fn verify(&self, sender: &KeyCard) -> Result<&Envelope, Unverified> {
         let header = &self.envelope.header;
-        if header.sender_id != sender.user_id || header.identity_key != sender.identity_key {
+        if header.identity_key != sender.identity_key {
             return Err(Unverified::Identity);
         }
-        sender.active_device(&header.device_key).ok_or(Unverified::Device)?;
-        let (body, _) = self.bytes.split_at(self.bytes.len() - self.signature.len());
-        verify(&header.device_key, Envelope::SIGNATURE_LABEL, body, &self.signature)?;
-        Ok(&self.envelope)
+        self.verify_earlier(sender)
     }
 }

@@ -113,6 +113,24 @@ fn an_envelope_is_of_the_person_whose_card_it_is_verified_with() {
 }
 
 #[test]
+fn what_was_made_under_older_keys_is_believed_of_a_device_that_is_still_active() {
+    let sealed = sealed(1);
+    let renewed = KeyCard { identity_key: cy().keys.identity.public(), epoch: 2, ..ann().card() };
+    assert!(verify_envelope(sealed.envelope.as_bytes(), &renewed, &expected()).is_ok());
+    let mut removed = renewed.clone();
+    removed.devices[0].revoked_at = Some(1);
+    assert_eq!(refusal(&sealed, &removed, &expected()), VerifyError::Unverified(Unverified::Device));
+    // Who has an own-wrap has verified it before, and may go on; another's device is no matter then, another's name is.
+    let held = Expected { reader: Reader::Holder, ..expected() };
+    assert!(verify_envelope(sealed.envelope.as_bytes(), &removed, &held).is_ok());
+    let renamed = KeyCard { user_id: "usr_cy".into(), ..removed };
+    assert_eq!(refusal(&sealed, &renamed, &held), VerifyError::Unverified(Unverified::Identity));
+    let forged = SignedEnvelope::new(sealed.envelope.envelope.clone(), [7; 64]);
+    let refused = verify_envelope(forged.as_bytes(), &ann().card(), &held).unwrap_err();
+    assert_eq!(refused, VerifyError::Unverified(Unverified::Signature));
+}
+
+#[test]
 fn a_wrap_of_another_epoch_than_the_signed_one_is_refused() {
     let (sealed, ann, ben) = (sealed(1), ann(), ben());
     let (key, identity) = (&sealed.bundle_key, ann.keys.identity.public());

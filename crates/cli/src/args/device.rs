@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use url::Url;
 
 /// Move a chat to another device.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Device {
     /// Show a code for a chat; whoever enters it on another device, and is let in, goes on with it there
     Start(Start),
@@ -32,7 +32,7 @@ pub enum Device {
 }
 
 /// Show a code.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Start {
     /// Session id, or the beginning of one; the newest in the current directory when left out
     pub session: Option<String>,
@@ -48,7 +48,7 @@ pub struct Start {
 }
 
 /// Enter a code.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ClaimCode {
     /// The server that the other device names; a link names it by itself, and one's own needs no name
     #[arg(long, value_name = "URL", env = "SEGUE_SERVER")]

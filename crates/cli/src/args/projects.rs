@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 /// Work on projects.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Project {
     /// Make a project; you are its first admin
     Create {
@@ -54,7 +54,7 @@ pub enum Project {
 }
 
 /// Work on records that a person names.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Records<New: Args> {
     /// Make one
     Create(New),
@@ -86,7 +86,7 @@ pub enum Records<New: Args> {
 }
 
 /// Work on tickets.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Tickets {
     /// What all records have.
     #[command(flatten)]
@@ -98,7 +98,7 @@ pub enum Tickets {
 }
 
 /// A record that the server names.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Titled {
     /// Its title
     pub title: String,
@@ -111,7 +111,7 @@ pub struct Titled {
 }
 
 /// A record that its maker names.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Named {
     /// What to call it: a-z, 0-9, '.', '_' and '-'
     pub name: String,
@@ -127,7 +127,7 @@ pub struct Named {
 }
 
 /// One record.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct One {
     /// Its id, name, number or slug
     pub name: String,
@@ -137,7 +137,7 @@ pub struct One {
 }
 
 /// The project of a record.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Of {
     /// The project's id or name; that of the current directory when left out
     #[arg(long)]
@@ -145,7 +145,7 @@ pub struct Of {
 }
 
 /// The text of a record.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Content {
     /// Its text, at most 65536 bytes; the server can read it
     #[arg(long, conflicts_with = "file")]

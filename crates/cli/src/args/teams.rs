@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 /// Work on teams.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Team {
     /// Begin a team; you are its first admin
     Create {

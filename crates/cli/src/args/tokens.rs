@@ -4,7 +4,7 @@ use clap::Subcommand;
 use segue_domain::{Scope, limits::TOKEN_DAYS_MAX};
 
 /// Personal access tokens.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Token {
     /// Make a token and print it once; it lists, reads, answers and writes records, but opens and claims nothing
     Create {

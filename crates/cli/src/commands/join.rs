@@ -5,7 +5,7 @@
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use segue_api::account::{Invitation, Join, OpenInvite, SignUp};
-use segue_crypto::{DeviceKey, RecoveryCode, UserRoot, fingerprint::fingerprint};
+use segue_crypto::{DeviceKey, Keyring, RecoveryCode, UserRoot, fingerprint::fingerprint};
 use segue_domain::{Clock as _, DeviceId};
 use segue_signed::{Device, DeviceKind, KeyCard, sha256};
 use serde_json::json;
@@ -69,7 +69,7 @@ pub(super) fn run(options: &args::Join, output: &Output) -> Result<()> {
     pending.forget(&home)
 }
 
-fn warn_without_tls(server: &Url, output: &Output) {
+pub(super) fn warn_without_tls(server: &Url, output: &Output) {
     if server.scheme() == "http" && !is_loopback(server) {
         output.warn("Warning: this server is reached without TLS: anyone on the way can use your access and read your messages.");
     }
@@ -158,6 +158,8 @@ fn begin(
         root: &root,
         device_key: &device_key,
         key_card: &key_card,
+        keyring: &Keyring::default(),
+        device_events: 0,
     });
     let code = RecoveryCode::generate(&mut rng);
     let sealed = code.seal_root(&mut rng, &account.user_id, FIRST_EPOCH, &root);

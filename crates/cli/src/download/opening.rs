@@ -62,11 +62,11 @@ impl Opening {
         remote: &Remote,
         output: &Output,
     ) -> Result<OpenedBundle> {
-        let keys = account.keys()?;
+        let keys = || account.keys_of(wrap.epoch);
         let opened = match self {
-            Self::Own => verified.unwrap_own(owner(account, &keys), wrap),
-            Self::User => verified.unwrap(&keys.encryption, wrap),
-            Self::Late => verified.unwrap_late(&keys.encryption, &account.user_id, wrap),
+            Self::Own => verified.unwrap_own(owner(account, &keys()?), wrap),
+            Self::User => verified.unwrap(&keys()?.encryption, wrap),
+            Self::Late => verified.unwrap_late(&keys()?.encryption, &account.user_id, wrap),
             Self::Team => {
                 // Of a team whose chain names oneself, and the key that it had in that epoch.
                 let team = wrap.id.parse().map_err(|_| CliError::verification("the handoff is for no team"))?;

@@ -7,12 +7,12 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use data_encoding::BASE64URL_NOPAD;
-use segue_api::{Code, tokens::TOKEN_PREFIX};
+use segue_api::{Code, devices::DEVICE_EVENTS, tokens::TOKEN_PREFIX};
 use segue_signed::sha256;
 
 use crate::{
@@ -23,6 +23,9 @@ use crate::{
     principal::Principal,
     store::{devices, tokens},
 };
+
+/// Refusals that old keys may be the reason for.
+const REFUSED: [StatusCode; 3] = [StatusCode::CONFLICT, StatusCode::GONE, StatusCode::UNPROCESSABLE_ENTITY];
 
 /// SHA-256 of the token that a request came with, once it was found to be somebody's.
 #[derive(Debug, Clone, Copy)]
@@ -44,11 +47,17 @@ pub(super) async fn identify(State(app): State<Arc<App>>, mut request: Request, 
     if let Err(failure) = app.rates.count(found.as_ref().map(|(principal, _)| principal), peer) {
         return failure.into_response();
     }
-    if let Some((principal, token)) = found {
-        request.extensions_mut().insert(token);
-        request.extensions_mut().insert(principal);
+    let Some((principal, token)) = found else { return next.run(request).await };
+    let events = principal.device_id().map(|_| HeaderValue::from(principal.device_events));
+    request.extensions_mut().insert(token);
+    request.extensions_mut().insert(principal);
+    let mut response = next.run(request).await;
+    // What is not there, or not for this asker, looks the same to everybody.
+    let says = response.status().is_success() || REFUSED.contains(&response.status());
+    if let Some(events) = events.filter(|_| says) {
+        response.headers_mut().insert(DEVICE_EVENTS, events);
     }
-    next.run(request).await
+    response
 }
 
 async fn find(app: &App, headers: &HeaderMap) -> Result<Option<(Principal, TokenHash)>, Failure> {

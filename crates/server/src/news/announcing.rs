@@ -27,6 +27,13 @@ impl Announced {
     }
 }
 
+impl Announced {
+    /// Takes in what was announced in the same transaction.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+}
+
 /// Who has to do with a handoff.
 #[derive(Debug)]
 pub(crate) struct Parties<'a> {
@@ -66,4 +73,15 @@ pub(crate) async fn announce(
         announced.0.extend(numbers.into_iter().map(|(user, number)| (Topic::Account(user), number)));
     }
     Ok(announced)
+}
+
+/// Writes news of one's device for oneself.
+pub(crate) async fn announce_device(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    event: &NewNews<'_>,
+    now: Timestamp,
+) -> Result<Announced, Failure> {
+    let numbers = news::append(tx, &[user], event, now).await?;
+    Ok(Announced(numbers.into_iter().map(|(user, number)| (Topic::Account(user), number)).collect()))
 }

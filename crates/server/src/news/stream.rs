@@ -133,7 +133,8 @@ impl Reader {
 
 fn event(row: &news::News) -> Event {
     let news = News {
-        handoff_id: row.handoff_id.0.to_string(),
+        handoff_id: row.handoff_id.clone(),
+        device_id: row.device_id.clone(),
         kind: row.kind.clone(),
         event_seq: row.event_seq,
         at: row.at.as_millis(),

@@ -1,5 +1,7 @@
 //! Devices and their tokens. A token is drawn by its device; only its SHA-256 is here.
 
+use std::collections::HashMap;
+
 use segue_domain::{DeviceId, Timestamp, UserId};
 use sqlx::FromRow;
 
@@ -33,6 +35,7 @@ struct Row {
     owner: bool,
     email_verified: bool,
     plan: Option<String>,
+    device_events: i64,
 }
 
 /// Adds a device.
@@ -53,7 +56,7 @@ pub async fn insert(tx: &mut Tx<'_>, new: &NewDevice<'_>, now: Timestamp) -> Res
 
 /// Who presents a token with this hash, unless the device was revoked.
 pub async fn find_by_token(tx: &mut Tx<'_>, token_hash: &[u8; 32]) -> Result<Option<Principal>, sqlx::Error> {
-    let sql = "SELECT d.user_id, d.id, d.device_key, u.owner, u.email_verified, u.plan \
+    let sql = "SELECT d.user_id, d.id, d.device_key, u.owner, u.email_verified, u.plan, u.device_events \
                FROM devices d JOIN users u ON u.id = d.user_id \
                WHERE d.token_hash = $1 AND d.revoked_at IS NULL";
     let row: Option<Row> = on!(tx, |c| sqlx::query_as(sql).bind(token_hash.as_slice()).fetch_optional(c).await)?;
@@ -64,6 +67,7 @@ pub async fn find_by_token(tx: &mut Tx<'_>, token_hash: &[u8; 32]) -> Result<Opt
         owner: row.owner,
         email_verified: row.email_verified,
         plan: columns::plan(row.plan)?,
+        device_events: row.device_events,
     }))
 }
 
@@ -71,4 +75,17 @@ pub async fn find_by_token(tx: &mut Tx<'_>, token_hash: &[u8; 32]) -> Result<Opt
 pub async fn token_hash(tx: &mut Tx<'_>, user: UserId, id: DeviceId) -> Result<Option<Vec<u8>>, sqlx::Error> {
     let sql = "SELECT token_hash FROM devices WHERE user_id = $1 AND id = $2";
     on!(tx, |c| sqlx::query_scalar(sql).bind(Text(user)).bind(Text(id)).fetch_optional(c).await)
+}
+
+/// What somebody calls their devices, by id.
+pub async fn names(tx: &mut Tx<'_>, user: UserId) -> Result<HashMap<String, String>, sqlx::Error> {
+    let sql = "SELECT id, name FROM devices WHERE user_id = $1";
+    let rows: Vec<(String, String)> = on!(tx, |c| sqlx::query_as(sql).bind(Text(user)).fetch_all(c).await)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Ends a device's access with the next request, everywhere.
+pub async fn revoke(tx: &mut Tx<'_>, user: UserId, id: DeviceId, now: Timestamp) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE devices SET revoked_at = COALESCE(revoked_at, $1) WHERE user_id = $2 AND id = $3";
+    on!(tx, |c| sqlx::query(sql).bind(Millis::from(now)).bind(Text(user)).bind(Text(id)).execute(c).await.map(drop))
 }

@@ -1,7 +1,7 @@
-//! News of each account: which event of which handoff, numbered without gaps under the account's locked counter, so that
+//! News of each account: which event of which handoff or device, numbered without gaps under the account's locked counter, so that
 //! the numbers are in the order of the commits.
 
-use segue_domain::{HandoffId, Timestamp, UserId};
+use segue_domain::{DeviceId, HandoffId, Timestamp, UserId};
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::{
@@ -11,11 +11,30 @@ use super::{
     recipients::is_party,
 };
 
+/// What news are about.
+#[derive(Debug, Clone, Copy)]
+pub enum About {
+    /// A handoff.
+    Handoff(HandoffId),
+    /// One's own device.
+    Device(DeviceId),
+}
+
+impl About {
+    /// The columns: one of them says something.
+    fn columns(self) -> (String, Option<Text<DeviceId>>) {
+        match self {
+            Self::Handoff(id) => (id.to_string(), None),
+            Self::Device(id) => (String::new(), Some(Text(id))),
+        }
+    }
+}
+
 /// An event that somebody hears of.
 #[derive(Debug, Clone, Copy)]
 pub struct NewNews<'a> {
-    /// Of which handoff.
-    pub handoff: HandoffId,
+    /// Of what.
+    pub about: About,
     /// The event's kind.
     pub kind: &'a str,
     /// The event's number.
@@ -29,9 +48,11 @@ pub struct News {
     #[sqlx(try_from = "Millis")]
     pub(crate) at: Timestamp,
     pub(crate) kind: String,
-    pub(crate) handoff_id: Text<HandoffId>,
+    /// Empty when they are about a device.
+    pub(crate) handoff_id: String,
+    pub(crate) device_id: Option<String>,
     pub(crate) event_seq: i64,
-    /// Whether its reader is still a party.
+    /// Whether its reader is still a party, or it is their own device.
     pub(crate) may: bool,
 }
 
@@ -90,15 +111,16 @@ async fn count(tx: &mut Tx<'_>, users: &[UserId]) -> Result<Vec<(UserId, i64)>, 
 }
 
 async fn insert(tx: &mut Tx<'_>, users: &[UserId], new: &NewNews<'_>, now: Timestamp) -> Result<(), sqlx::Error> {
-    let places: Vec<_> = (5..users.len() + 5).map(|place| format!("${place}")).collect();
+    let places: Vec<_> = (6..users.len() + 6).map(|place| format!("${place}")).collect();
     let sql = format!(
-        "INSERT INTO news (user_id, seq, at, kind, handoff_id, event_seq) \
-         SELECT c.user_id, c.seq, $1, $2, $3, $4 FROM news_counters c WHERE c.user_id IN ({})",
+        "INSERT INTO news (user_id, seq, at, kind, handoff_id, event_seq, device_id) \
+         SELECT c.user_id, c.seq, $1, $2, $3, $4, $5 FROM news_counters c WHERE c.user_id IN ({})",
         places.join(", ")
     );
+    let (handoff, device) = new.about.columns();
     on!(tx, |c| {
         let mut query = sqlx::query(AssertSqlSafe(sql));
-        query = query.bind(Millis::from(now)).bind(new.kind).bind(Text(new.handoff)).bind(new.event);
+        query = query.bind(Millis::from(now)).bind(new.kind).bind(handoff).bind(new.event).bind(device);
         for user in users {
             query = query.bind(Text(*user));
         }
@@ -109,10 +131,9 @@ async fn insert(tx: &mut Tx<'_>, users: &[UserId], new: &NewNews<'_>, now: Times
 /// News of an account after number `after`, oldest first; at most `limit`.
 pub async fn list(tx: &mut Tx<'_>, user: UserId, after: i64, limit: i64) -> Result<Vec<News>, sqlx::Error> {
     let sql = concat!(
-        "SELECT n.seq, n.at, n.kind, n.handoff_id, n.event_seq, ",
-        "COALESCE(",
+        "SELECT n.seq, n.at, n.kind, n.handoff_id, n.device_id, n.event_seq, n.device_id IS NOT NULL OR COALESCE(",
         is_party!(),
-        ", FALSE) AS may FROM news n JOIN handoffs h ON h.id = n.handoff_id \
+        ", FALSE) AS may FROM news n LEFT JOIN handoffs h ON h.id = n.handoff_id \
          WHERE n.user_id = $2 AND n.seq > $1 ORDER BY n.seq LIMIT $3"
     );
     on!(tx, |c| sqlx::query_as(sql).bind(after).bind(Text(user)).bind(limit).fetch_all(c).await)

@@ -51,6 +51,7 @@ struct Row {
     owner: bool,
     email_verified: bool,
     plan: Option<String>,
+    device_events: i64,
 }
 
 macro_rules! select {
@@ -84,7 +85,7 @@ pub async fn find_principal(
     token_hash: &[u8; 32],
     now: Timestamp,
 ) -> Result<Option<Principal>, sqlx::Error> {
-    let sql = "SELECT t.id, t.user_id, t.scopes, u.owner, u.email_verified, u.plan FROM tokens t \
+    let sql = "SELECT t.id, t.user_id, t.scopes, u.owner, u.email_verified, u.plan, u.device_events FROM tokens t \
                JOIN users u ON u.id = t.user_id \
                WHERE t.token_hash = $1 AND t.revoked_at IS NULL AND t.expires_at > $2";
     let row: Option<Row> =
@@ -100,6 +101,7 @@ pub async fn find_principal(
         owner: row.owner,
         email_verified: row.email_verified,
         plan: columns::plan(row.plan)?,
+        device_events: row.device_events,
     }))
 }
 

@@ -97,6 +97,48 @@ pub async fn lock(tx: &mut Tx<'_>, id: UserId) -> Result<(), sqlx::Error> {
     on!(tx, |c| sqlx::query(sql).bind(Text(id)).execute(c).await.map(drop))
 }
 
+/// What an account is recovered with.
+#[derive(Debug, FromRow)]
+pub struct Recoverable {
+    pub(crate) id: Text<UserId>,
+    pub(crate) email: String,
+    pub(crate) recovery_root: Vec<u8>,
+    pub(crate) recovery_auth_hash: Vec<u8>,
+    pub(crate) keyring: Option<Vec<u8>>,
+    pub(crate) device_events: i64,
+}
+
+/// The accounts of an address, the verified one first; at most `most`.
+pub async fn recoveries(tx: &mut Tx<'_>, email_key: &str, most: i64) -> Result<Vec<Recoverable>, sqlx::Error> {
+    let sql = "SELECT id, email, recovery_root, recovery_auth_hash, keyring, device_events FROM users WHERE email_key = $1 \
+               ORDER BY email_verified DESC, created_at, id LIMIT $2";
+    on!(tx, |c| sqlx::query_as(sql).bind(email_key).bind(most).fetch_all(c).await)
+}
+
+/// Takes another recovery code.
+pub async fn set_recovery(tx: &mut Tx<'_>, id: UserId, root: &[u8], auth_hash: &[u8]) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE users SET recovery_root = $1, recovery_auth_hash = $2 WHERE id = $3";
+    on!(tx, |c| sqlx::query(sql).bind(root).bind(auth_hash).bind(Text(id)).execute(c).await.map(drop))
+}
+
+/// SHA-256 of the recovery code's proof.
+pub async fn recovery_auth_hash(tx: &mut Tx<'_>, id: UserId) -> Result<Vec<u8>, sqlx::Error> {
+    let sql = "SELECT recovery_auth_hash FROM users WHERE id = $1";
+    on!(tx, |c| sqlx::query_scalar(sql).bind(Text(id)).fetch_one(c).await)
+}
+
+/// Takes another sealed keyring.
+pub async fn set_keyring(tx: &mut Tx<'_>, id: UserId, keyring: &[u8]) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE users SET keyring = $1 WHERE id = $2";
+    on!(tx, |c| sqlx::query(sql).bind(keyring).bind(Text(id)).execute(c).await.map(drop))
+}
+
+/// The sealed keyring.
+pub async fn keyring(tx: &mut Tx<'_>, id: UserId) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    let sql = "SELECT keyring FROM users WHERE id = $1";
+    on!(tx, |c| sqlx::query_scalar(sql).bind(Text(id)).fetch_one(c).await)
+}
+
 /// Sealed bytes that a person is charged for: each pack once however many of their bundles list it, their uploads that
 /// no bundle lists, and manifests and previews. A handoff that waits is charged to its sender, a claimed one to its claimer.
 pub async fn storage_used(tx: &mut Tx<'_>, id: UserId) -> Result<i64, sqlx::Error> {

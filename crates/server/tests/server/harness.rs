@@ -1,6 +1,7 @@
 //! A real server on port 0 with a clock that stands still, and people with real keys.
 
 pub(crate) mod database;
+pub(crate) mod device;
 pub(crate) mod live;
 pub(crate) mod mailbox;
 pub(crate) mod pairing;

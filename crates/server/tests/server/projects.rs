@@ -267,7 +267,8 @@ async fn fill(server: &TestServer, ann: &Person, path: &str) {
             numbers(records)
         ),
         format!(
-            "INSERT INTO users SELECT 'usr_{}' || CAST(100 + i AS TEXT), 'e', 'u', FALSE, 'n', FALSE, NULL, 1, \
+            "INSERT INTO users (id, email, email_key, email_verified, name, owner, plan, card_seq, recovery_root, \
+             recovery_auth_hash, created_at) SELECT 'usr_{}' || CAST(100 + i AS TEXT), 'e', 'u', FALSE, 'n', FALSE, NULL, 1, \
              recovery_root, recovery_auth_hash, 1 FROM ({}SELECT i FROM n) numbers, users WHERE id = '{user}'",
             "0".repeat(23),
             numbers(members)

@@ -25,6 +25,9 @@ pub(crate) struct Person {
     pub(crate) email: String,
     pub(crate) token: String,
     pub(crate) device_key: SigningKey,
+    pub(crate) identity: SigningKey,
+    /// What proves the recovery code.
+    pub(crate) auth: [u8; 32],
     pub(crate) signed_card: SignedKeyCard,
     pub(crate) http: reqwest::Client,
 }
@@ -121,6 +124,8 @@ impl Person {
             email: email.to_owned(),
             token: BASE64URL_NOPAD.encode(&draw::<32>()),
             device_key,
+            identity,
+            auth: draw(),
             signed_card: SignedKeyCard { card, signature, old_signature: None },
             http,
         }
@@ -135,7 +140,7 @@ impl Person {
             device_name: "laptop".to_owned(),
             device_token_hash: sha256(&BASE64URL_NOPAD.decode(self.token.as_bytes()).unwrap()).to_vec().into(),
             recovery_root: vec![7; 60].into(),
-            recovery_auth_hash: vec![8; 32].into(),
+            recovery_auth_hash: sha256(&self.auth).to_vec().into(),
         };
         Answer::of(self.http.post(format!("{}/api/v1/join", self.url)).json(&body)).await
     }
