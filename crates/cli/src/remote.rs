@@ -355,7 +355,7 @@ async fn refused(response: Response) -> CliError {
     if let (Code::RateLimited, Some(seconds)) = (problem.code, wait) {
         hint = format!("Try again in {seconds} seconds.");
     }
-    if hint.is_empty() {
+    if hint.is_empty() || problem.code == Code::NotSignedIn {
         default_hint(problem.code).clone_into(&mut hint);
     }
     CliError::new(exit, code, title).hint(hint)

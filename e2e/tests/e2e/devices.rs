@@ -1,0 +1,242 @@
+//! Devices that come and go: recovery, removal with new keys, and what the other devices are told (SPEC A1, A3, A5).
+
+use std::thread;
+
+use anyhow::{Context as _, Result, ensure};
+use segue_e2e::{
+    person::{Person, Ran, fixture},
+    server::{Options, Server},
+    story::{ANN, BEN, id, invite, join_as_owner},
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const SESSION: &str = "60fd7404-3e8f-43d7-a6d0-56fe9768814d";
+
+/// A server, its owner Ann with her recovery code, and Ben.
+struct World {
+    root: TempDir,
+    server: Server,
+    ann: Person,
+    ben: Person,
+    code: String,
+}
+
+impl World {
+    fn begin() -> Result<Self> {
+        let root = TempDir::new()?;
+        let server = Server::start(&root.path().join("server"), &Options::default())?;
+        let (ann, ben) = (Person::new(&root.path().join("ann"))?, Person::new(&root.path().join("ben"))?);
+        let code = id(&join_as_owner(&server, &ann)?, "recovery_code")?;
+        invite(&ann, &ben, BEN)?;
+        Ok(Self { root, server, ann, ben, code })
+    }
+
+    /// Another machine of Ann's, not yet a device.
+    fn machine(&self, name: &str) -> Result<Person> {
+        Person::new(&self.root.path().join(name))
+    }
+
+    /// Makes it one.
+    fn recover(&self, machine: &Person, code: &str, name: &str) -> Result<Value> {
+        let machine = machine.clone().with("SEGUE_RECOVERY_CODE", code);
+        machine.json(&["recover", self.server.url(), ANN, "--device", name])
+    }
+}
+
+/// The names of the devices that are listed, this one first.
+fn names(person: &Person) -> Result<Vec<String>> {
+    let listed = person.json(&["devices"])?;
+    let devices = listed["devices"].as_array().context("no devices")?;
+    let name = |device: &Value| device["name"].as_str().unwrap_or_default().to_owned();
+    let (this, others): (Vec<_>, Vec<_>) = devices.iter().partition(|device| device["this"] == true);
+    Ok(this.into_iter().chain(others).map(name).collect())
+}
+
+fn refused(ran: &Ran, code: i32, says: &str) -> Result<()> {
+    ensure!(ran.code == code && ran.stderr.contains(says), "{}: {}{}", ran.code, ran.stdout, ran.stderr);
+    Ok(())
+}
+
+#[test]
+fn a_machine_becomes_a_device_with_the_recovery_code() -> Result<()> {
+    let world = World::begin()?;
+    let phone = world.machine("phone")?;
+    // The code is never an argument, and a wrong one says no more than an unknown address.
+    let wrong = "0000-0000-0000-0000-0000-0000-0000-0000";
+    let said = [ANN, "nobody@example.com"].map(|email| {
+        let phone = phone.clone().with("SEGUE_RECOVERY_CODE", wrong);
+        phone.run(&["recover", world.server.url(), email])
+    });
+    let [known, unknown] = said;
+    let (known, unknown) = (known?, unknown?);
+    refused(&known, 9, "recovery code")?;
+    assert_eq!((known.code, &known.stderr), (unknown.code, &unknown.stderr));
+    refused(&phone.run(&["recover", world.server.url(), ANN])?, 2, "SEGUE_RECOVERY_CODE")?;
+    let recovered = world.recover(&phone, &world.code.to_lowercase(), "phone")?;
+    assert_eq!(recovered["other_devices"].as_array().map(Vec::len), Some(1), "{recovered}");
+    assert_eq!(names(&phone)?.len(), 2);
+    refused(&world.recover_again(&phone)?, 5, "already signed in")?;
+    // The laptop is told once, and does not do what it did twice.
+    let first = world.ann.run(&["whoami"])?;
+    assert!(
+        first.code == 0 && first.stderr.contains("phone") && first.stderr.contains("recovery code"),
+        "{}",
+        first.stderr
+    );
+    assert!(!world.ann.run(&["whoami"])?.stderr.contains("phone"), "told twice");
+    assert!(!phone.run(&["whoami"])?.stderr.contains("phone"), "told of itself");
+    assert_eq!(recovered["user_id"], world.ann.json(&["whoami"])?["user_id"]);
+    // What is handed to Ann opens there, and what she hands over from there is hers.
+    world.ben.record(&fixture("claude-code", "2.1.197"))?;
+    let handoff = id(&world.ben.json(&["handoff", SESSION, "--to", ANN])?, "handoff_id")?;
+    phone.json(&["pull-handoff", &handoff])?;
+    // Another code; the one before is worth nothing.
+    let code = id(&phone.json(&["recover", "--new-code"])?, "recovery_code")?;
+    let desktop = world.machine("desktop")?;
+    let old = desktop.clone().with("SEGUE_RECOVERY_CODE", &world.code).run(&["recover", world.server.url(), ANN])?;
+    refused(&old, 9, "recovery code")?;
+    assert_eq!(world.recover(&desktop, &code, "desktop")?["other_devices"].as_array().map(Vec::len), Some(2));
+    let told = world.ann.run(&["devices"])?;
+    assert!(told.stderr.contains("new recovery code") && told.stderr.contains("desktop"), "{}", told.stderr);
+    Ok(())
+}
+
+impl World {
+    fn recover_again(&self, machine: &Person) -> Result<Ran> {
+        machine.clone().with("SEGUE_RECOVERY_CODE", &self.code).run(&["recover", self.server.url(), ANN])
+    }
+}
+
+#[test]
+fn a_removed_device_gets_nothing_new_and_the_others_go_on() -> Result<()> {
+    let world = World::begin()?;
+    let (phone, desktop) = (world.machine("phone")?, world.machine("desktop")?);
+    world.recover(&phone, &world.code, "phone")?;
+    world.recover(&desktop, &world.code, "desktop")?;
+    world.ben.record(&fixture("claude-code", "2.1.197"))?;
+    let waiting = id(&world.ben.json(&["handoff", SESSION, "--to", ANN])?, "handoff_id")?;
+    let claimed = id(&world.ben.json(&["handoff", SESSION, "--to", ANN])?, "handoff_id")?;
+    phone.json(&["pull-handoff", &claimed])?;
+    let before = world.ann.json(&["whoami"])?;
+    refused(&world.ann.run(&["devices", "remove", "phone"])?, 2, "--yes")?;
+    refused(&world.ann.run(&["devices", "remove", "tablet", "--yes"])?, 4, "segue devices")?;
+    let removed = world.ann.json(&["devices", "remove", "phone", "--yes"])?;
+    let code = id(&removed, "recovery_code")?;
+    assert_ne!(code, world.code);
+    refused(&phone.run(&["whoami"])?, 3, "removed")?;
+    // The desktop takes the new root with its next command, and says so once.
+    desktop.record(&fixture("claude-code", "2.1.197"))?;
+    let caught_up = desktop.run(&["push", SESSION])?;
+    assert!(caught_up.code == 0 && caught_up.stderr.contains("removed phone"), "{}", caught_up.stderr);
+    assert!(!desktop.run(&["whoami"])?.stderr.contains("phone"));
+    let after = world.ann.json(&["whoami"])?;
+    assert_ne!(after["fingerprint"], before["fingerprint"]);
+    assert_eq!(desktop.json(&["whoami"])?["fingerprint"], after["fingerprint"]);
+    assert_eq!(names(&desktop)?.len(), 2);
+    assert_eq!(world.ann.json(&["devices", "--all"])?["devices"].as_array().map(Vec::len), Some(3));
+    // What was sealed for the old keys opens with the keyring: what waited, and what was claimed on the removed device.
+    desktop.json(&["pull-handoff", &waiting])?;
+    world.ann.json(&["pull-handoff", &claimed])?;
+    // The old code is worth nothing; the new one also brings the old roots.
+    let tablet = world.machine("tablet")?;
+    refused(
+        &tablet.clone().with("SEGUE_RECOVERY_CODE", &world.code).run(&["recover", world.server.url(), ANN])?,
+        9,
+        "newest",
+    )?;
+    world.recover(&tablet, &code, "tablet")?;
+    tablet.json(&["pull-handoff", &claimed])?;
+    Ok(())
+}
+
+#[test]
+fn one_signs_out_and_the_last_one_stays() -> Result<()> {
+    let world = World::begin()?;
+    let this = names(&world.ann)?.remove(0);
+    refused(&world.ann.run(&["devices", "remove", &this, "--yes"])?, 2, "only device")?;
+    let phone = world.machine("phone")?;
+    world.recover(&phone, &world.code, "phone")?;
+    let left = phone.json(&["devices", "remove", "phone", "--yes"])?;
+    assert_eq!(left["signed_out"], true, "{left}");
+    refused(&phone.run(&["whoami"])?, 3, "nobody is signed in")?;
+    let told = world.ann.run(&["devices"])?;
+    assert!(told.stderr.contains("signed out"), "{}", told.stderr);
+    // And may come again.
+    world.recover(&phone, &id(&left, "recovery_code")?, "phone")?;
+    assert_eq!(names(&phone)?, ["phone".to_owned(), this]);
+    Ok(())
+}
+
+#[test]
+fn two_devices_remove_each_other_and_one_is_first() -> Result<()> {
+    let world = World::begin()?;
+    let (phone, desktop) = (world.machine("phone")?, world.machine("desktop")?);
+    world.recover(&phone, &world.code, "phone")?;
+    world.recover(&desktop, &world.code, "desktop")?;
+    names(&phone)?;
+    let (one, other) = thread::scope(|scope| {
+        let one = scope.spawn(|| phone.run(&["devices", "remove", "desktop", "--yes", "--json"]));
+        let other = scope.spawn(|| desktop.run(&["devices", "remove", "phone", "--yes", "--json"]));
+        (one.join().expect("no panic"), other.join().expect("no panic"))
+    });
+    let (one, other) = (one?, other?);
+    assert_eq!([one.code, other.code].iter().filter(|code| **code == 0).count(), 1, "{one:?} {other:?}");
+    let winner = if one.code == 0 { &phone } else { &desktop };
+    assert_eq!(names(winner)?.len(), 2);
+    assert_eq!(names(&world.ann)?.len(), 2);
+    Ok(())
+}
+
+#[test]
+fn a_removal_and_a_recovery_that_are_killed_anywhere_are_repeated() -> Result<()> {
+    let world = World::begin()?;
+    let mut code = world.code.clone();
+    // Wherever the kill meets the command: before it sends, while it waits, or after it was answered.
+    for (round, millis) in [0_u64, 5, 15, 30, 45, 60, 80, 100, 130, 160].into_iter().enumerate() {
+        let phone = world.machine(&format!("phone{round}"))?;
+        let with_code = phone.clone().with("SEGUE_RECOVERY_CODE", &code);
+        let arguments = ["recover", world.server.url(), ANN, "--device", "phone", "--json"];
+        killed_after(&with_code, &arguments, millis)?;
+        let again = with_code.run(&arguments)?;
+        assert!(again.code == 0 || again.stderr.contains("already signed in"), "{again:?}");
+        assert_eq!(names(&phone)?[0], "phone");
+        let listed = names(&world.ann)?;
+        assert_eq!(listed.iter().filter(|name| *name == "phone").count(), 1, "a half device: {listed:?}");
+
+        let arguments = ["devices", "remove", "phone", "--yes", "--json"];
+        let first = killed_after(&world.ann, &arguments, millis)?;
+        let again = world.ann.run(&arguments)?;
+        // Whichever of the two showed it: on standard output, or as news of what was completed.
+        let shown = [first.as_str(), &again.stdout, &again.stderr].into_iter().find_map(shown_code);
+        let shown = match shown {
+            Some(shown) => shown,
+            None => {
+                shown_code(&world.ann.run(&["whoami", "--json"])?.stderr).context("the new code was never shown")?
+            }
+        };
+        assert_eq!(names(&world.ann)?.len(), 1, "{millis} ms");
+        code = shown;
+    }
+    let last = world.machine("last")?;
+    world.recover(&last, &code, "last")?;
+    Ok(())
+}
+
+/// Runs a command that is killed after so long; what it said on both outputs.
+fn killed_after(person: &Person, arguments: &[&str], millis: u64) -> Result<String> {
+    let ran = person.run_with(arguments, |mut child| {
+        thread::sleep(std::time::Duration::from_millis(millis));
+        drop(child.kill());
+        Ok(child.wait_with_output()?)
+    })?;
+    Ok(ran.stdout + &ran.stderr)
+}
+
+/// The recovery code in what a command said.
+fn shown_code(said: &str) -> Option<String> {
+    let word =
+        |text: &&str| text.len() == 39 && text.split('-').count() == 8 && text.split('-').all(|group| group.len() == 4);
+    let mut words = said.split(|symbol: char| !symbol.is_ascii_alphanumeric() && symbol != '-');
+    words.find(word).map(str::to_owned)
+}
