@@ -1,4 +1,4 @@
-//! `segue device start` as a program sees it: it shows a code and goes on talking.
+//! `segue device start` and `segue link` as a program sees them: they show a code and go on talking.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -22,7 +22,12 @@ pub struct Showing {
 impl Showing {
     /// Starts to show a code for a session.
     pub fn start(person: &Person, arguments: &[&str]) -> Result<Self> {
-        let all: Vec<&str> = ["--json", "device", "start"].into_iter().chain(arguments.iter().copied()).collect();
+        Self::of(person, &[&["device", "start"], arguments].concat())
+    }
+
+    /// Starts a command that shows a code.
+    pub fn of(person: &Person, arguments: &[&str]) -> Result<Self> {
+        let all = [&["--json"], arguments].concat();
         let mut command = person.command(&all)?;
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let stdin = child.stdin.take();

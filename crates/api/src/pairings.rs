@@ -161,6 +161,18 @@ pub struct ReturnToSource {
     pub returned: Bytes,
 }
 
+/// Makes the claimer of a pairing that links a device of the account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkDevice {
+    /// The next signed key card of the account, with exactly this device added.
+    pub key_card: Bytes,
+    /// This device's name, at most 100 characters.
+    pub device_name: String,
+    /// SHA-256 of the device token, which the device drew.
+    pub device_token_hash: Bytes,
+}
+
 /// Nothing needs to be said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

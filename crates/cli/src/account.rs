@@ -4,12 +4,14 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use data_encoding::BASE64URL_NOPAD;
 use segue_crypto::{DeviceKey, Keyring, UserRoot, root::EpochKeys};
-use segue_signed::SignedKeyCard;
+use segue_domain::Clock as _;
+use segue_signed::{Device, DeviceKind, KeyCard, SignedKeyCard, keycard::DEVICES_MAX};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
+    environment::SystemClock,
     error::{CliError, Exit, Result},
     home::{self, Home},
 };
@@ -183,6 +185,38 @@ impl Account {
 
 fn encode(root: &UserRoot) -> String {
     BASE64URL_NOPAD.encode(root.expose())
+}
+
+/// The card that follows, with this device.
+///
+/// # Errors
+/// Conflict (exit 5) when the account has as many devices as it may.
+pub fn with_device(card: &KeyCard, root: &UserRoot, id: &str, key: &DeviceKey) -> Result<SignedKeyCard> {
+    let now = SystemClock.now().as_wire();
+    let mut devices = card.devices.clone();
+    // The oldest that were removed make room.
+    while devices.len() >= DEVICES_MAX {
+        let removed = devices.iter().position(|device| device.revoked_at.is_some()).ok_or_else(|| {
+            CliError::new(Exit::Conflict, "too_many_devices", format!("the account has {DEVICES_MAX} devices"))
+                .hint("Remove one that you no longer use, on another device: segue devices remove")
+        })?;
+        devices.remove(removed);
+    }
+    devices.push(Device {
+        id: id.to_owned(),
+        key: key.public(),
+        kind: DeviceKind::Full,
+        added_at: now,
+        revoked_at: None,
+    });
+    let next = KeyCard {
+        seq: card.seq.saturating_add(1),
+        previous: Some(card.hash()),
+        devices,
+        created_at: now,
+        ..card.clone()
+    };
+    Ok(root.epoch(card.epoch).identity.sign_card(next))
 }
 
 fn secret(text: &str) -> Result<Zeroizing<[u8; 32]>> {

@@ -43,6 +43,8 @@ pub struct Global {
 pub enum Command {
     /// Join a server with an invite link; makes this device's keys
     Join(Join),
+    /// Show a code that adds a device to your account; enter it there with segue join --code
+    Link(Link),
     /// Invite somebody; prints the link to give them
     Invite(Invite),
     /// Become a device of your account again, or with one more machine, by its recovery code; the code is read from
@@ -108,6 +110,10 @@ pub struct Join {
     /// The invite link; read from standard input or SEGUE_JOIN_LINK when left out. With --email also a server's address, which
     /// mails you a link where people may sign up
     pub link: Option<String>,
+    /// Become a device of an account by the code that another device of it shows (segue link); LINK is then the server's address.
+    /// The code is read from SEGUE_DEVICE_CODE, standard input or a prompt
+    #[arg(long, conflicts_with_all = ["email", "name"])]
+    pub code: bool,
     /// Your e-mail address; needed with the owner link, which names none, and to sign up
     #[arg(long)]
     pub email: Option<String>,
@@ -154,6 +160,14 @@ pub enum DevicesCommand {
         /// Its id, the beginning of it, or its name
         device: String,
     },
+}
+
+/// Show a code for a new device.
+#[derive(Debug, Clone, Args)]
+pub struct Link {
+    /// Show a link as well, for a device that cannot type
+    #[arg(long)]
+    pub link: bool,
 }
 
 /// Invite somebody.

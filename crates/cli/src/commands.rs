@@ -8,6 +8,7 @@ mod handoff;
 mod handoffs;
 mod invite;
 mod join;
+mod link;
 mod list;
 mod project;
 mod pull_handoff;
@@ -62,6 +63,7 @@ fn catch_up(output: &Output) -> Result<()> {
 fn run_once(arguments: Arguments, output: &Output) -> Result<()> {
     match arguments.command {
         Command::Join(options) => join::run(&options, output),
+        Command::Link(options) => link::run(&options, output),
         Command::Recover(options) => recover::run(&options, output),
         Command::Devices(options) => devices::run(&options, output),
         Command::Invite(options) => invite::run(&options, output),

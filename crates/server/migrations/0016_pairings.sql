@@ -33,6 +33,7 @@ CREATE TABLE pairings (
     closed TEXT,
     fetch_token BYTEA,
     returned_hash BYTEA,
+    linked BOOLEAN NOT NULL DEFAULT FALSE,
     CHECK ((state = 'issued') = (ended_at IS NULL)),
     CHECK ((state = 'claimed') = (claim_token IS NOT NULL)),
     CHECK ((closed IS NULL) = (closed_at IS NULL))

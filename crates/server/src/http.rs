@@ -102,6 +102,7 @@ fn routes(times: Times) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(pairings::refuse))
         .routes(routes!(pairings::claim))
         .routes(routes!(pairings::acknowledge))
+        .routes(routes!(pairings::link_device))
         .routes(routes!(pairings::complete))
         .routes(routes!(pairings::send_back))
         .routes(routes!(pairings::received))

@@ -145,7 +145,12 @@ async fn find(tx: &mut Tx<'_>, email: &Email, auth: &[u8]) -> Result<Recoverable
 }
 
 /// Whether this card was appended already, by who has this token.
-async fn is_repeat(tx: &mut Tx<'_>, user: UserId, card: &SignedKeyCard, token_hash: &[u8]) -> Result<bool, Failure> {
+pub(crate) async fn is_repeat(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    card: &SignedKeyCard,
+    token_hash: &[u8],
+) -> Result<bool, Failure> {
     if key_cards::at(tx, user, card.card.seq).await?.as_ref() != Some(card) {
         return Ok(false);
     }
@@ -156,13 +161,13 @@ async fn is_repeat(tx: &mut Tx<'_>, user: UserId, card: &SignedKeyCard, token_ha
 }
 
 /// The device that is added: the last of the card. [`cards::add_device`] finds out whether it is.
-fn last(card: &SignedKeyCard) -> Result<DeviceId, Failure> {
+pub(crate) fn last(card: &SignedKeyCard) -> Result<DeviceId, Failure> {
     let device = card.card.devices.last();
     device.and_then(|device| device.id.parse().ok()).ok_or_else(|| Failure::invalid("The key card adds no device."))
 }
 
 /// The account, as its new device sees it.
-async fn account(app: &App, tx: &mut Tx<'_>, token_hash: &[u8]) -> Result<Account, Failure> {
+pub(crate) async fn account(app: &App, tx: &mut Tx<'_>, token_hash: &[u8]) -> Result<Account, Failure> {
     let hash = token_hash.try_into().map_err(|_| Failure::not_found())?;
     let principal = devices::find_by_token(tx, &hash).await?.ok_or_else(Failure::not_found)?;
     answers::account(app, tx, &principal).await

@@ -14,6 +14,7 @@ mod handoff;
 #[cfg(target_os = "linux")]
 mod large;
 mod lifecycle;
+mod linking;
 mod mails;
 mod model_stub;
 mod nothing_readable;

@@ -3,6 +3,8 @@
 //! Keys and tokens are made and stored here before the server hears of them, so that a join that is cut short at any
 //! point can be repeated with the same link.
 
+mod by_code;
+
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use segue_api::account::{Invitation, Join, OpenInvite, SignUp};
 use segue_crypto::{DeviceKey, Keyring, RecoveryCode, UserRoot, fingerprint::fingerprint};
@@ -33,6 +35,9 @@ const FIRST_EPOCH: u32 = 1;
 pub(super) fn run(options: &args::Join, output: &Output) -> Result<()> {
     let home = Home::find()?;
     let _lock = home.lock()?;
+    if options.code {
+        return by_code::run(options, &home, output);
+    }
     let text = read_link(options.link.as_deref(), output)?;
     let joined = Account::find(&home)?;
     if let (Some(server), Some(email), None) = (link::server_alone(&text), &options.email, &joined) {

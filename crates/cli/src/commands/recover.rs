@@ -12,8 +12,8 @@ use segue_api::{
 use segue_crypto::{
     DeviceKey, Keyring, KeyringPlace, RecoveryCode, UserRoot, fingerprint::fingerprint, recovery::SEALED_ROOT_BYTES,
 };
-use segue_domain::{Clock as _, DeviceId};
-use segue_signed::{Device as CardDevice, DeviceKind, KeyCard, SignedKeyCard, keycard::DEVICES_MAX, sha256};
+use segue_domain::DeviceId;
+use segue_signed::{KeyCard, SignedKeyCard, sha256};
 use serde_json::json;
 use url::Url;
 use zeroize::Zeroizing;
@@ -21,9 +21,9 @@ use zeroize::Zeroizing;
 use self::pending::{NewCode, Pending};
 use super::{devices::known, join::warn_without_tls};
 use crate::{
-    account::{Account, NewAccount},
+    account::{Account, NewAccount, with_device},
     args,
-    environment::{self, SystemClock, random},
+    environment::{self, random},
     error::{CliError, Exit, Result},
     home::Home,
     link,
@@ -156,35 +156,6 @@ fn refused(error: &dyn std::error::Error) -> CliError {
 fn other(why: &str) -> CliError {
     CliError::verification(format!("the account that the server gives is not to be believed: {why}"))
         .hint("Nothing was changed. Tell whoever runs the server.")
-}
-
-/// The card that follows, with this device.
-fn with_device(card: &KeyCard, root: &UserRoot, id: &str, key: &DeviceKey) -> Result<SignedKeyCard> {
-    let now = SystemClock.now().as_wire();
-    let mut devices = card.devices.clone();
-    // The oldest that were removed make room.
-    while devices.len() >= DEVICES_MAX {
-        let removed = devices.iter().position(|device| device.revoked_at.is_some()).ok_or_else(|| {
-            CliError::new(Exit::Conflict, "too_many_devices", format!("the account has {DEVICES_MAX} devices"))
-                .hint("Remove one that you no longer use, on another device: segue devices remove")
-        })?;
-        devices.remove(removed);
-    }
-    devices.push(CardDevice {
-        id: id.to_owned(),
-        key: key.public(),
-        kind: DeviceKind::Full,
-        added_at: now,
-        revoked_at: None,
-    });
-    let next = KeyCard {
-        seq: card.seq.saturating_add(1),
-        previous: Some(card.hash()),
-        devices,
-        created_at: now,
-        ..card.clone()
-    };
-    Ok(root.epoch(card.epoch).identity.sign_card(next))
 }
 
 /// Sends it until no other device is faster.

@@ -35,6 +35,10 @@ pub struct Arrived {
     pub id: PairingId,
     /// The way to the relay.
     pub remote: Remote,
+    /// The server.
+    pub server: Url,
+    /// What this device is known by there.
+    pub token: Zeroizing<[u8; 32]>,
     received: Received,
 }
 
@@ -56,13 +60,18 @@ impl Arrived {
         self.remote.acknowledge_view(self.id, &AcknowledgeView { acknowledgement: acknowledgement.into() })?;
         Ok((self.id, self.remote, sealer))
     }
+
+    /// The sealed acknowledgement, to be sent later.
+    pub fn into_acknowledgement(self, head: &[u8; 32]) -> Vec<u8> {
+        self.received.acknowledge(head).0
+    }
 }
 
-/// Asks for a code and enters it, until a view has come.
-pub fn run(server: Option<&Url>, account: Option<&Account>, output: &Output) -> Result<Arrived> {
+/// Asks for a code for `purpose` and enters it, until a view has come.
+pub fn run(purpose: Purpose, server: Option<&Url>, account: Option<&Account>, output: &Output) -> Result<Arrived> {
     let mut destination: Option<([u8; 16], Destination)> = None;
     loop {
-        let given = read(destination.is_some(), output)?;
+        let given = read(purpose, destination.is_some(), output)?;
         let server = given.server.as_ref().or(server).or(account.map(|account| &account.server)).ok_or_else(|| {
             CliError::usage("it is not known which server the code is from")
                 .hint("Name it as the other device shows it: --server URL. A link names it by itself.")
@@ -71,15 +80,15 @@ pub fn run(server: Option<&Url>, account: Option<&Account>, output: &Output) -> 
         let remote = Remote::destination(server, account, &token)?;
         let leased = remote.lease_pairing(&LeasePairing {
             nameplate: given.nameplate.to_string(),
-            purpose: Purpose::Handoff.as_str().to_owned(),
+            purpose: purpose.as_str().to_owned(),
             method: given.secret.method().as_str().to_owned(),
         });
         let leased = leased.map_err(|error| match error.exit {
-            Exit::NotFound => CliError::not_found("no chat is offered under this code")
+            Exit::NotFound => CliError::not_found("nothing is offered under this code")
                 .hint("Codes live for minutes. Check the first four symbols, or make a new code on the other device."),
             _ => error,
         })?;
-        let (id, place, offer) = understand(&leased)?;
+        let (id, place, offer) = understand(purpose, &leased)?;
         // Counted for as long as it is the same pairing.
         let mut tried = match destination.take() {
             Some((hid, tried)) if hid == place.hid => tried,
@@ -88,7 +97,7 @@ pub fn run(server: Option<&Url>, account: Option<&Account>, output: &Output) -> 
         let (answer, answered) = answer(&mut tried, &given.secret, &offer, account)?;
         remote.answer_pairing(id, &AnswerPairing { answer: answer.into() })?;
         match wait(&remote, id, answered, output)? {
-            Some(received) => return Ok(Arrived { id, remote, received }),
+            Some(received) => return Ok(Arrived { id, remote, server: server.clone(), token, received }),
             None if tried.tries_left() > 0 && output.may_ask() => {
                 output.notice("That code does not match. One try is left on this device.");
                 destination = Some((place.hid, tried));
@@ -103,16 +112,16 @@ pub fn run(server: Option<&Url>, account: Option<&Account>, output: &Output) -> 
 }
 
 /// From the environment, standard input or a prompt; never from the command line, which others can read.
-fn read(again: bool, output: &Output) -> Result<Given> {
+fn read(purpose: Purpose, again: bool, output: &Output) -> Result<Given> {
     if !again && let Ok(text) = std::env::var("SEGUE_DEVICE_CODE") {
-        return parse(&Zeroizing::new(text));
+        return parse(purpose, &Zeroizing::new(text));
     }
     if !again && let Some(text) = output.piped("the code", CODE_BYTES_MAX)? {
-        return parse(&Zeroizing::new(text));
+        return parse(purpose, &Zeroizing::new(text));
     }
     loop {
         let text = output.ask("Code or link from the other device", "Set SEGUE_DEVICE_CODE, or pipe the code in.")?;
-        match parse(&Zeroizing::new(text)) {
+        match parse(purpose, &Zeroizing::new(text)) {
             Ok(given) => return Ok(given),
             // A slip of the finger is noticed here, and is no try.
             Err(error) => output.notice(format!("{}. {}", error.message, error.hint)),
@@ -120,32 +129,34 @@ fn read(again: bool, output: &Output) -> Result<Given> {
     }
 }
 
-fn parse(text: &str) -> Result<Given> {
+fn parse(purpose: Purpose, text: &str) -> Result<Given> {
     if text.contains('#') {
         let wrong = |error: &dyn std::fmt::Display| CliError::usage(error.to_string());
         let (nameplate, secret) = LinkSecret::parse(text).map_err(|error| wrong(&error))?;
         let mut server = Url::parse(text.trim()).map_err(|_| CliError::usage("this link is cut at its beginning"))?;
-        if server.path() != "/h" || !matches!(server.scheme(), "http" | "https") {
+        let path = if purpose == Purpose::Link { "/l" } else { "/h" };
+        if server.path() != path || !matches!(server.scheme(), "http" | "https") {
             return Err(CliError::usage("this link is for something else")
-                .hint("A link that hands a chat over ends in /h and what stands behind #."));
+                .hint("/h hands a chat over: segue device claim. /l adds a device: segue join --code."));
         }
         server.set_fragment(None);
         server.set_path("/");
         return Ok(Given { server: Some(server), nameplate, secret: PairingSecret::Link(secret) });
     }
-    let read = CodeSecret::parse(Purpose::Handoff, text);
+    let read = CodeSecret::parse(purpose, text);
     let (nameplate, secret) =
-        read.map_err(|error| CliError::usage(error.to_string()).hint("A code has ten symbols, as in 7K2QM-3XPT9."))?;
+        read.map_err(|error| CliError::usage(error.to_string())
+            .hint("A code of ten symbols hands a chat over: segue device claim. One of twelve adds a device: segue join --code."))?;
     Ok(Given { server: None, nameplate, secret: PairingSecret::Code(secret) })
 }
 
-fn understand(leased: &Leased) -> Result<(PairingId, Place, Offer)> {
+fn understand(purpose: Purpose, leased: &Leased) -> Result<(PairingId, Place, Offer)> {
     let senseless =
         || CliError::new(Exit::Network, "answer", "the server's answer makes no sense").hint("See segue doctor.");
     let id: PairingId = leased.pairing_id.parse().map_err(|_| senseless())?;
     let server_id = leased.server_id.0.as_slice().try_into().map_err(|_| senseless())?;
     let offer = Offer::parse(&leased.offer.0).map_err(|_| senseless())?;
-    Ok((id, Place { purpose: Purpose::Handoff, server_id, hid: *id.as_bytes() }, offer))
+    Ok((id, Place { purpose, server_id, hid: *id.as_bytes() }, offer))
 }
 
 fn answer(
@@ -203,5 +214,5 @@ fn ended(pairing: &Pairing) -> CliError {
         (_, Some("superseded")) => (Exit::Gone, "superseded", "a newer code took the place of this one"),
         _ => (Exit::Gone, "revoked", "the other device cancelled this handoff"),
     };
-    CliError::new(exit, code, text).hint("Make a new code on the other device: segue device start")
+    CliError::new(exit, code, text).hint("Make a new code on the other device.")
 }

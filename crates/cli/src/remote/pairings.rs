@@ -1,10 +1,11 @@
 //! Pairings: one function per route, and their live stream.
 
 use segue_api::{
+    account::Account,
     bundles::Bundle,
     pairings::{
-        AcknowledgeView, AnswerPairing, FETCH_TOKEN, IssuePairing, LeasePairing, Leased, Nothing, PAIRING, Pairing,
-        RefuseAnswer, ReleaseView, ReturnToSource, RevokePairing,
+        AcknowledgeView, AnswerPairing, FETCH_TOKEN, IssuePairing, LeasePairing, Leased, LinkDevice, Nothing, PAIRING,
+        Pairing, RefuseAnswer, ReleaseView, ReturnToSource, RevokePairing,
     },
 };
 use segue_domain::PairingId;
@@ -42,6 +43,11 @@ impl Remote {
     /// Releases the view.
     pub fn release_view(&self, id: PairingId, body: &ReleaseView) -> Result<Pairing> {
         self.post(&format!("api/v1/pairings/{id}/claim"), body)
+    }
+
+    /// Becomes a device of the account that the pairing links to.
+    pub fn link_device(&self, id: PairingId, body: &LinkDevice) -> Result<Account> {
+        self.post(&format!("api/v1/pairings/{id}/device"), body)
     }
 
     /// Acknowledges the view.

@@ -16,10 +16,11 @@ use axum::{
 use data_encoding::BASE64URL_NOPAD;
 use segue_api::{
     Code,
+    account::Account,
     bundles::Bundle,
     pairings::{
-        AcknowledgeView, AnswerPairing, FETCH_TOKEN, IssuePairing, LeasePairing, Leased, Nothing, PAIRING_TOKEN,
-        Pairing, RefuseAnswer, ReleaseView, ReturnToSource, RevokePairing,
+        AcknowledgeView, AnswerPairing, FETCH_TOKEN, IssuePairing, LeasePairing, Leased, LinkDevice, Nothing,
+        PAIRING_TOKEN, Pairing, RefuseAnswer, ReleaseView, ReturnToSource, RevokePairing,
     },
 };
 use segue_domain::{PackId, PairingId};
@@ -199,6 +200,18 @@ pub(super) async fn claim(
     call: Call<ReleaseView, Id<PairingId>>,
 ) -> Result<Json<Pairing>, Failure> {
     pairings::claim(&app, &call.principal, call.ids.0, &call.body).await.map(Json)
+}
+
+/// Becomes a device of the account that the pairing links to. The claimer only, once.
+#[utoipa::path(
+    post, path = "/api/v1/pairings/{id}/device", security(("pairing_token" = [])), request_body = LinkDevice,
+    params(("id" = String, Path)), responses((status = 200, body = Account), Failure)
+)]
+pub(super) async fn link_device(
+    State(app): State<Arc<App>>,
+    held: Held<LinkDevice, Id<PairingId>>,
+) -> Result<Json<Account>, Failure> {
+    pairings::link(&app, &held.token, held.ids.0, &held.body).await.map(Json)
 }
 
 /// Acknowledges the view, which is deleted then. The claimer only.

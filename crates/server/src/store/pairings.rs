@@ -275,6 +275,18 @@ pub async fn save(
     Ok(done == 1)
 }
 
+/// Whether a pairing has added a device already.
+pub async fn has_linked(tx: &mut Tx<'_>, id: PairingId) -> Result<bool, sqlx::Error> {
+    let sql = "SELECT linked FROM pairings WHERE id = $1";
+    on!(tx, |c| sqlx::query_scalar(sql).bind(Text(id)).fetch_one(c).await)
+}
+
+/// Remembers that a pairing has added a device: it adds no other.
+pub async fn set_linked(tx: &mut Tx<'_>, id: PairingId) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE pairings SET linked = TRUE WHERE id = $1";
+    on!(tx, |c| sqlx::query(sql).bind(Text(id)).execute(c).await.map(drop))
+}
+
 /// Counts a change that is not one of the state.
 pub async fn touch(tx: &mut Tx<'_>, id: PairingId) -> Result<(), sqlx::Error> {
     let sql = "UPDATE pairings SET version = version + 1 WHERE id = $1";

@@ -1,5 +1,6 @@
 //! `segue device claim`: enters a code, and takes the chat in.
 
+use segue_crypto::pairing::Purpose;
 use segue_formats::active_view::ActiveView;
 use serde_json::json;
 
@@ -19,7 +20,7 @@ use crate::{
 pub(super) fn run(options: &args::device::ClaimCode, output: &Output) -> Result<()> {
     let (home, tools) = (Home::find()?, environment::tools()?);
     let account = Account::find(&home)?;
-    let arrived = entering::run(options.server.as_ref(), account.as_ref(), output)?;
+    let arrived = entering::run(Purpose::Handoff, options.server.as_ref(), account.as_ref(), output)?;
     let view = ActiveView::parse(arrived.view())
         .map_err(|error| CliError::verification(format!("the view of this chat cannot be read: {error}")))?;
     view.verify_tail().map_err(|error| CliError::verification(format!("this is not one chat: {error}")))?;

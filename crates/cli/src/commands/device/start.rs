@@ -6,7 +6,7 @@ use segue_formats::active_view::DRAFT_MAX;
 
 use crate::{
     args,
-    device::{held, offering},
+    device::{held, moving},
     environment,
     error::{CliError, Result},
     output::Output,
@@ -26,8 +26,8 @@ pub(super) fn run(options: &args::device::Start, output: &Output) -> Result<()> 
             .hint("Continue it first: segue resume SESSION --print")
     })?;
     let draft = options.draft.as_deref().map(read_draft).transpose()?;
-    let wanted = offering::Wanted { found, draft, now: options.now, link: options.link };
-    offering::run(&uploader, wanted, output)
+    let wanted = moving::Wanted { found, draft, now: options.now, link: options.link };
+    moving::run(&uploader, wanted, output)
 }
 
 /// What is being written, from a file or standard input: it is nobody else's business, so not from the command line.

@@ -45,7 +45,7 @@ const NAMED_IN_BODY: [&str; 7] = [
     "/api/v1/vouches",
 ];
 /// Routes about what ends by itself.
-const ENDS: [&str; 17] = [
+const ENDS: [&str; 18] = [
     "/api/v1/account/verification/confirm",
     "/api/v1/handoffs",
     "/api/v1/handoffs/{id}/claim",
@@ -58,6 +58,7 @@ const ENDS: [&str; 17] = [
     "/api/v1/pairings/{id}/answer",
     "/api/v1/pairings/{id}/claim",
     "/api/v1/pairings/{id}/complete",
+    "/api/v1/pairings/{id}/device",
     "/api/v1/pairings/{id}/received",
     "/api/v1/pairings/{id}/refuse",
     "/api/v1/pairings/{id}/return",

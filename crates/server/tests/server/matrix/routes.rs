@@ -170,6 +170,10 @@ impl Route {
             ("POST", "/api/v1/pairings/{id}/revoke") => Ok(json!({"reason": "user"})),
             ("POST", "/api/v1/pairings/{id}/acknowledge") => Ok(json!({"acknowledgement": bytes(vec![1; 48])})),
             ("POST", "/api/v1/pairings/{id}/return") => Ok(json!({"returned": bytes(vec![1; 16 * 1024 + 16])})),
+            ("POST", "/api/v1/pairings/{id}/device") => Ok(json!({
+                "key_card": bytes(asker.signed_card.encode()), "device_name": "phone",
+                "device_token_hash": bytes(vec![1; 32]),
+            })),
             ("POST", path) if path.starts_with("/api/v1/pairings/{id}/") => Ok(json!({})),
             ("PUT", "/api/v1/sessions/{id}/project") => Ok(json!({"project_id": null})),
             ("PUT", "/api/v1/projects/{id}/records/{kind}/{ref_id}") => {

@@ -1,0 +1,161 @@
+//! Adding a device to an account: what goes from one to the other is the account's root (SPEC A1).
+
+use data_encoding::BASE64URL_NOPAD;
+use segue_api::pairings::{LinkDevice, ReleaseView};
+use segue_crypto::{
+    DeviceKey, Keyring, UserRoot,
+    pairing::{Purpose, SizeClass},
+};
+use segue_domain::{Clock as _, DeviceId, limits};
+use segue_signed::{KeyCard, SignedKeyCard, sha256};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use url::Url;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::{
+    entering::Arrived,
+    hearing::Happening,
+    offering::{LetIn, Offering, Terms},
+};
+use crate::{
+    account::{Account, NewAccount, with_device},
+    environment::{self, SystemClock, random},
+    error::{CliError, Exit, Result},
+    output::Output,
+    untrusted::Untrusted,
+    upload::Uploader,
+};
+
+/// What a new device is given: JSON, sealed for it alone.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+struct LinkView {
+    v: u32,
+    user_id: String,
+    email: String,
+    /// The current root, base64url.
+    root: String,
+    /// Older ones, by epoch.
+    older_roots: Vec<(u32, String)>,
+    /// The current signed key card.
+    key_card: String,
+    /// Number of the newest event of the account's devices.
+    device_events: i64,
+}
+
+/// Shows a code for a new device until one has the account.
+pub fn run(uploader: &Uploader<'_>, show_link: bool, output: &Output) -> Result<()> {
+    let tag = sha256(&segue_signed::lv::lv_cat(&[b"segue/link-tag/1", uploader.account.device_id.as_bytes()]));
+    let terms = Terms { purpose: Purpose::Link, size_class: SizeClass::Medium, tag, command: "segue link" };
+    let (offering, source) = Offering::open(uploader, terms, output)?;
+    show(&offering, show_link)?;
+    let (offering, let_in) = offering.wait(source)?;
+    let LetIn { approved, name, attempt } = let_in;
+    let view = Zeroizing::new(crate::home::json(&LinkView::of(&uploader.account)?)?);
+    let (release, released) = approved.release(&view, None).map_err(|error| {
+        CliError::new(Exit::Error, "view", format!("the account is too long for one message: {error}"))
+    })?;
+    let body = ReleaseView { attempt, release: release.encode().into(), fetch_token_hash: None };
+    uploader.remote.release_view(offering.id, &body)?;
+    let who = Untrusted(&name).short(60);
+    output.event("claimed", format!("“{who}” has the keys now."), json!({"name": who}))?;
+    let until = SystemClock.now().plus_millis(limits::PAIRING_DELIVERY_MS);
+    loop {
+        let Happening::Stands(pairing) = offering.hearing.next(until)? else { continue };
+        if let Some(sealed) = &pairing.acknowledgement
+            && released.acknowledged(&sealed.0).is_ok_and(|head| head == sha256(&view))
+        {
+            let text = format!("“{who}” is a device of your account. Not yours after all? segue devices remove");
+            return output.event("ready", text, json!({"name": who}));
+        }
+        if pairing.reason.as_deref() == Some("lapsed") {
+            return Err(CliError::new(Exit::Gone, "not_arrived", "the other device never said that it has joined")
+                .hint(
+                    "It has the keys all the same. If you do not know it: segue devices, then segue devices remove.",
+                ));
+        }
+    }
+}
+
+fn show(offering: &Offering<'_>, show_link: bool) -> Result<()> {
+    let how = if show_link { format!("\n\nOr open there:\n\n  {}", *offering.link) } else { String::new() };
+    let text = format!(
+        "Adding a device to {}. It will be able to do everything that this one can.\n\n  {}\n\n\
+         Enter this code on it within {}: segue join --code {}{how}\n\n\
+         Only type it into a device of your own. Ctrl-C ends it.",
+        Untrusted(&offering.uploader.account.email),
+        *offering.code,
+        offering.minutes(),
+        offering.uploader.account.server,
+    );
+    let mut value = json!({"event": "issued", "pairing_id": offering.id.to_string(), "code": *offering.code,
+                           "expires_in_ms": offering.lifetime});
+    if show_link {
+        value["link"] = offering.link.as_str().into();
+    }
+    offering.output.answer(text, value)
+}
+
+impl LinkView {
+    fn of(account: &Account) -> Result<Self> {
+        let keyring = account.keyring()?;
+        let encode = |root: &UserRoot| BASE64URL_NOPAD.encode(root.expose());
+        Ok(Self {
+            v: 1,
+            user_id: account.user_id.clone(),
+            email: account.email.clone(),
+            root: encode(&account.root()?),
+            older_roots: keyring.roots().map(|(epoch, root)| (epoch, encode(root))).collect(),
+            key_card: BASE64URL_NOPAD.encode(&account.key_card()?.encode()),
+            device_events: account.device_events,
+        })
+    }
+
+    /// What was given, as far as it belongs together.
+    fn open(&self) -> Result<(KeyCard, UserRoot, Keyring)> {
+        let senseless = || CliError::verification("what the other device gave makes no account");
+        let root = |text: &str| {
+            let bytes: Option<[u8; 32]> = BASE64URL_NOPAD.decode(text.as_bytes()).ok().and_then(|b| b.try_into().ok());
+            bytes.map(UserRoot::from_bytes).ok_or_else(senseless)
+        };
+        let card = BASE64URL_NOPAD.decode(self.key_card.as_bytes()).map_err(|_| senseless())?;
+        let card = SignedKeyCard::parse(&card).map_err(|_| senseless())?;
+        let card = card.verify_alone().map_err(|_| senseless())?.clone();
+        let current = root(&self.root)?;
+        if self.v != 1 || card.user_id != self.user_id || !current.is_of(&card) {
+            return Err(senseless());
+        }
+        let mut keyring = Keyring::default();
+        for (epoch, text) in &self.older_roots {
+            keyring.keep(*epoch, root(text)?).map_err(|_| senseless())?;
+        }
+        Ok((card, current, keyring))
+    }
+}
+
+/// The account that has arrived, with this machine as a device of it, and what asks the server for that.
+pub fn take(arrived: &Arrived, server: &Url, device_name: &str) -> Result<(Account, LinkDevice)> {
+    let view: LinkView = serde_json::from_slice(arrived.view())
+        .map_err(|_| CliError::verification("what the other device gave cannot be read"))?;
+    let (card, root, keyring) = view.open()?;
+    let device_key = DeviceKey::generate(&mut environment::rng()?);
+    let id = DeviceId::from_bytes(random()?).to_string();
+    let signed = with_device(&card, &root, &id, &device_key)?;
+    let token = Zeroizing::new(random::<32>()?);
+    let account = Account::new(&NewAccount {
+        server,
+        email: &view.email,
+        token: &token,
+        root: &root,
+        device_key: &device_key,
+        key_card: &signed,
+        keyring: &keyring,
+        device_events: view.device_events,
+    });
+    let request = LinkDevice {
+        key_card: signed.encode().into(),
+        device_name: device_name.to_owned(),
+        device_token_hash: sha256(&*token).to_vec().into(),
+    };
+    Ok((account, request))
+}

@@ -1,0 +1,190 @@
+//! Moving a chat: the source's side from the code to "ready there" (SPEC D1, D5, D13).
+
+use segue_api::pairings::ReleaseView;
+use segue_crypto::pairing::{Purpose, Released, SizeClass};
+use segue_domain::{Clock as _, limits};
+use segue_formats::{Found, Turn};
+use segue_signed::{lv::lv_cat, sha256};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::{
+    backfill,
+    hearing::Happening,
+    held::Moved,
+    offering::{LetIn, Offering, Terms},
+    scene::{self, Secrets},
+};
+use crate::{
+    commands::{Reading, prepare},
+    environment::{SystemClock, tools},
+    error::{CliError, Exit, Result},
+    library::Native,
+    output::Output,
+    untrusted::Untrusted,
+    upload::Uploader,
+};
+
+/// How long a view waits for a reply that is being written, in milliseconds: less than the server waits for this device.
+const TURN_WAIT_MS: i64 = 45_000;
+/// Time between two looks at a reply that is being written, in milliseconds.
+const TURN_LOOK_MS: i64 = 500;
+
+/// What is moved, and how.
+pub struct Wanted {
+    /// The session in its tool.
+    pub found: Found,
+    /// What is being written, if anything.
+    pub draft: Option<String>,
+    /// Whether a reply that is being written is moved as far as it came.
+    pub now: bool,
+    /// Whether the link is shown.
+    pub link: bool,
+}
+
+/// Shows a code and waits until somebody has the chat, or the code is over.
+pub fn run(uploader: &Uploader<'_>, wanted: Wanted, output: &Output) -> Result<()> {
+    let tag = chat_tag(uploader, &wanted.found)?;
+    // Views of all chats are of one size: it says nothing about them, and is known before the chat is read.
+    let terms = Terms { purpose: Purpose::Handoff, size_class: SizeClass::Large, tag, command: "segue device start" };
+    let (offering, source) = Offering::open(uploader, terms, output)?;
+    show(&offering, &wanted)?;
+    let (offering, let_in) = offering.wait(source)?;
+    Moving { offering, wanted }.release(let_in)
+}
+
+/// What tells the chats of this device apart, for the server, and tells it nothing else.
+fn chat_tag(uploader: &Uploader<'_>, found: &Found) -> Result<[u8; 32]> {
+    let key = uploader.account.device_key()?;
+    let chat =
+        [b"segue/chat-tag/1".as_slice(), key.expose(), found.tool.as_str().as_bytes(), found.native_id.as_bytes()];
+    Ok(sha256(&Zeroizing::new(lv_cat(&chat))))
+}
+
+fn show(offering: &Offering<'_>, wanted: &Wanted) -> Result<()> {
+    let title = wanted.found.title.as_deref().unwrap_or("a session without title");
+    let how = if wanted.link { format!("\n\nOr open there:\n\n  {}", *offering.link) } else { String::new() };
+    let text = format!(
+        "Moving {} to another device.\n\n  {}\n\nEnter this code there within {}: segue device claim --server {}{how}\n\n\
+         The chat moves, your keys and settings stay here. Nothing is kept on the server. Ctrl-C ends it.",
+        Untrusted(title).short(60),
+        *offering.code,
+        offering.minutes(),
+        offering.uploader.account.server,
+    );
+    let mut value = json!({"event": "issued", "pairing_id": offering.id.to_string(), "code": *offering.code,
+                           "expires_in_ms": offering.lifetime});
+    if wanted.link {
+        value["link"] = offering.link.as_str().into();
+    }
+    offering.output.answer(text, value)
+}
+
+/// A chat on its way.
+struct Moving<'a> {
+    offering: Offering<'a>,
+    wanted: Wanted,
+}
+
+impl Moving<'_> {
+    /// Waits for a reply that is being written, then moves the chat.
+    fn release(mut self, let_in: LetIn) -> Result<()> {
+        let LetIn { approved, name, attempt } = let_in;
+        let (tools, secrets, uploader) = (tools()?, Secrets::draw()?, self.offering.uploader);
+        self.wait_for_turn()?;
+        let native_id = self.wanted.found.native_id.clone();
+        let mut session = prepare(uploader, Some(&native_id), Reading::WhatIsNew, false)?;
+        let session_id = session.record.session_id.clone();
+        let format = segue_formats::format_for(self.wanted.found.tool);
+        let found = format.find(&tools, &native_id).ok().flatten().unwrap_or_else(|| self.wanted.found.clone());
+        let (account, draft) = (&uploader.account, self.wanted.draft.take());
+        let made = scene::make(&tools, account, &found, &session_id, draft, &secrets, approved.room())?;
+        let own = account.device_key()?;
+        let (release, released) = approved.release(&made.bytes, Some(&own)).map_err(|error| {
+            CliError::new(Exit::Error, "view", format!("the view of this session is too long: {error}"))
+        })?;
+        let native = Native { id: native_id, path: found.path.clone(), cwd: found.cwd.clone().unwrap_or_default() };
+        let mut moved = Moved::new(self.offering.id, &session_id, native, &name, made.handed, SystemClock.now());
+        // Known here before anybody can have it; forgotten again when nobody got it.
+        moved.save(&uploader.home)?;
+        let body = ReleaseView {
+            attempt,
+            release: release.encode().into(),
+            fetch_token_hash: Some(sha256(&secrets.token).to_vec().into()),
+        };
+        match uploader.remote.release_view(self.offering.id, &body) {
+            Ok(_) => {}
+            Err(error) if error.exit == Exit::Network => {
+                return Err(error.hint("The chat may have been moved. See: segue device status"));
+            }
+            Err(error) => {
+                moved.forget(&uploader.home)?;
+                return Err(error);
+            }
+        }
+        let who = Untrusted(&name).short(60);
+        self.offering.output.event(
+            "claimed",
+            format!("Claimed by “{who}”."),
+            json!({"name": who, "session_id": session_id}),
+        )?;
+        backfill::send(uploader, &mut session, self.offering.id, &secrets)?;
+        drop(session);
+        self.until_ready(released, &mut moved)
+    }
+
+    /// A reply that is being written is finished first, or moved as far as it came.
+    fn wait_for_turn(&self) -> Result<()> {
+        let (tools, found) = (tools()?, &self.wanted.found);
+        let format = segue_formats::format_for(found.tool);
+        let until = SystemClock.now().plus_millis(TURN_WAIT_MS);
+        let mut said = false;
+        while !self.wanted.now && SystemClock.now() < until {
+            let now = format.find(&tools, &found.native_id).ok().flatten().unwrap_or_else(|| found.clone());
+            let Ok(Turn::Running { .. }) = format.turn(&now) else { return Ok(()) };
+            if !said {
+                let text = "A reply is still being written: it is finished first, for at most 45 seconds.";
+                self.offering.output.event("turn", text.to_owned(), json!({}))?;
+                said = true;
+            }
+            let look = SystemClock.now().plus_millis(TURN_LOOK_MS);
+            match self.offering.hearing.next(look)? {
+                Happening::Stands(pairing) if pairing.state != "issued" => return Err(self.offering.ended(&pairing)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// "Ready there" comes from the other device's sealed word alone.
+    fn until_ready(self, released: Released, moved: &mut Moved) -> Result<()> {
+        let home = &self.offering.uploader.home;
+        let until = SystemClock.now().plus_millis(limits::PAIRING_DELIVERY_MS);
+        loop {
+            let Happening::Stands(pairing) = self.offering.hearing.next(until)? else {
+                continue;
+            };
+            if let Some(sealed) = &pairing.acknowledgement
+                && let Ok(head) = released.acknowledged(&sealed.0)
+            {
+                if head != moved.handed.head_hash.0 {
+                    return Err(CliError::verification("the other device arrived at another chat")
+                        .hint(format!("Take it back: segue device take-back {}", moved.session_id)));
+                }
+                moved.keep_return(&released.into_return());
+                moved.save(home)?;
+                let who = Untrusted(&moved.holder).short(60);
+                let text = format!(
+                    "Ready on “{who}”. It holds the chat now: take it back with segue device take-back {}",
+                    moved.session_id
+                );
+                self.offering.output.event("ready", text, json!({"name": who, "session_id": moved.session_id}))?;
+                return Ok(());
+            }
+            if matches!(pairing.reason.as_deref(), Some("taken_back" | "lapsed")) {
+                return Err(CliError::new(Exit::Gone, "not_arrived", "the chat has not arrived on the other device")
+                    .hint(format!("It is yours again with: segue device take-back {}", moved.session_id)));
+            }
+        }
+    }
+}
