@@ -10,6 +10,7 @@ use segue_signed::{CardChange, Device, KeyCard, RootWrap, SignedKeyCard, sha256}
 use crate::{
     failure::Failure,
     news::{Announced, announce_device},
+    pairings,
     store::{
         Tx,
         device_events::{self, NewEvent},
@@ -101,6 +102,7 @@ pub(crate) async fn renew(
     for device in removed {
         let id = id(&device)?;
         rows::revoke(tx, user, id, now).await?;
+        announced.join(pairings::remove_device(tx, user, id, now).await?);
         announced.join(record(tx, user, NewEvent { kind: devices::REMOVED, device: id, by: new.by }, now).await?);
     }
     Ok(announced)

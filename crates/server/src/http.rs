@@ -94,22 +94,7 @@ fn routes(times: Times) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handoffs::recipient))
         .routes(routes!(handoffs::wrap))
         .routes(routes!(handoffs::invite_proof))
-        .routes(routes!(pairings::issue))
-        .routes(routes!(pairings::lease))
-        .routes(routes!(pairings::get))
-        .routes(routes!(pairings::live))
-        .routes(routes!(pairings::answer))
-        .routes(routes!(pairings::refuse))
-        .routes(routes!(pairings::claim))
-        .routes(routes!(pairings::acknowledge))
-        .routes(routes!(pairings::link_device))
-        .routes(routes!(pairings::complete))
-        .routes(routes!(pairings::send_back))
-        .routes(routes!(pairings::received))
-        .routes(routes!(pairings::revoke))
-        .routes(routes!(pairings::take_back))
-        .routes(routes!(pairings::put_bundle, pairings::bundle))
-        .routes(routes!(pairings::manifest))
+        .merge(pairings::routes())
         .layer(middleware::from_fn_with_state(times, timer::limit));
     // A pack may take as long as its bytes keep coming.
     quick

@@ -26,6 +26,7 @@ use segue_api::{
 use segue_domain::{PackId, PairingId};
 use segue_signed::sha256;
 use serde::de::DeserializeOwned;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     ask::{Ask, Call, Id, Ids, NoId, ids},
@@ -42,6 +43,27 @@ use crate::{
     parcel::Sent,
     principal::Principal,
 };
+
+/// All of them but the packs of a bundle, which take as long as their bytes.
+pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(issue))
+        .routes(routes!(lease))
+        .routes(routes!(get))
+        .routes(routes!(live))
+        .routes(routes!(answer))
+        .routes(routes!(refuse))
+        .routes(routes!(claim))
+        .routes(routes!(acknowledge))
+        .routes(routes!(link_device))
+        .routes(routes!(complete))
+        .routes(routes!(send_back))
+        .routes(routes!(received))
+        .routes(routes!(revoke))
+        .routes(routes!(take_back))
+        .routes(routes!(put_bundle, bundle))
+        .routes(routes!(manifest))
+}
 
 /// 32 bytes of a header.
 fn token(headers: &HeaderMap, name: &str) -> Option<[u8; 32]> {

@@ -2,8 +2,8 @@
 
 use segue_api::{Code, pairings::Pairing as Seen};
 use segue_domain::{
-    Pairing, PairingId, Timestamp, limits,
-    pairing::{Effect, End, Event, Rejected, State},
+    DeviceId, Pairing, PairingId, Timestamp, UserId, limits,
+    pairing::{Effect, End, Event, Rejected, Revocation, State},
 };
 
 use super::seen::{Side, seen};
@@ -63,38 +63,7 @@ impl<'a> Turn<'a> {
         leave: &[(Kind, &[u8])],
         fetch_token: Option<&[u8; 32]>,
     ) -> Result<Option<Rejected>, Failure> {
-        let before = self.loaded.pairing.clone();
-        let (after, effects) = before.apply(event, self.now)?;
-        let too_late = too_late(&before, &after, event);
-        if after != before {
-            let fetch_token = fetch_token.copied().or(self.loaded.fetch_token);
-            if !pairings::save(&mut self.tx, &self.loaded, &after, fetch_token.as_ref()).await? {
-                return Err(anyhow::anyhow!("a locked pairing changed").into());
-            }
-            self.loaded =
-                Loaded { pairing: after, version: self.loaded.version + 1, fetch_token, ..self.loaded.clone() };
-        }
-        for effect in &effects {
-            self.clear(*effect).await?;
-        }
-        if too_late.is_none() && !effects.is_empty() {
-            for (kind, bytes) in leave {
-                messages::put(&mut self.tx, self.loaded.id, *kind, bytes).await?;
-            }
-        }
-        Ok(too_late)
-    }
-
-    async fn clear(&mut self, effect: Effect) -> Result<(), Failure> {
-        let (tx, id) = (&mut self.tx, self.loaded.id);
-        match effect {
-            // Told at the end of the transaction.
-            Effect::Announce => {}
-            Effect::DropHandshake => messages::delete(tx, id, &[Kind::Code, Kind::Link, Kind::Answer]).await?,
-            Effect::DropView => messages::delete(tx, id, &[Kind::Release]).await?,
-            Effect::DropBackfill => bundles::release_of_pairing(tx, id).await?,
-        }
-        Ok(())
+        apply(&mut self.tx, &mut self.loaded, event, leave, fetch_token, self.now).await
     }
 
     /// Commits, and wakes who listens.
@@ -103,6 +72,61 @@ impl<'a> Turn<'a> {
         self.app.news.tell(Announced::one(Topic::Pairing(self.loaded.id), self.loaded.version));
         Ok(())
     }
+}
+
+async fn apply(
+    tx: &mut Tx<'_>,
+    loaded: &mut Loaded,
+    event: &Event,
+    leave: &[(Kind, &[u8])],
+    fetch_token: Option<&[u8; 32]>,
+    now: Timestamp,
+) -> Result<Option<Rejected>, Failure> {
+    let before = loaded.pairing.clone();
+    let (after, effects) = before.apply(event, now)?;
+    let too_late = too_late(&before, &after, event);
+    if after != before {
+        let fetch_token = fetch_token.copied().or(loaded.fetch_token);
+        if !pairings::save(tx, loaded, &after, fetch_token.as_ref()).await? {
+            return Err(anyhow::anyhow!("a locked pairing changed").into());
+        }
+        *loaded = Loaded { pairing: after, version: loaded.version + 1, fetch_token, ..loaded.clone() };
+    }
+    for effect in &effects {
+        clear(tx, loaded.id, *effect).await?;
+    }
+    if too_late.is_none() && !effects.is_empty() {
+        for (kind, bytes) in leave {
+            messages::put(tx, loaded.id, *kind, bytes).await?;
+        }
+    }
+    Ok(too_late)
+}
+
+async fn clear(tx: &mut Tx<'_>, id: PairingId, effect: Effect) -> Result<(), Failure> {
+    match effect {
+        // Told at the end of the transaction.
+        Effect::Announce => {}
+        Effect::DropHandshake => messages::delete(tx, id, &[Kind::Code, Kind::Link, Kind::Answer]).await?,
+        Effect::DropView => messages::delete(tx, id, &[Kind::Release]).await?,
+        Effect::DropBackfill => bundles::release_of_pairing(tx, id).await?,
+    }
+    Ok(())
+}
+
+/// Ends the codes that a device shows which is removed: nobody would answer for them. To be told of after the commit.
+pub(crate) async fn remove_device(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    device: DeviceId,
+    now: Timestamp,
+) -> Result<Announced, Failure> {
+    let mut announced = Announced::default();
+    for mut loaded in pairings::load_shown(tx, user, device).await? {
+        apply(tx, &mut loaded, &Event::Revoke { reason: Revocation::DeviceRemoved }, &[], None, now).await?;
+        announced.join(Announced::one(Topic::Pairing(loaded.id), loaded.version));
+    }
+    Ok(announced)
 }
 
 /// What an event is told that came after its time: `apply` then records the end instead.

@@ -224,6 +224,13 @@ pub async fn load_open(
     row.map(Row::load).transpose()
 }
 
+/// All codes that a device shows, locked.
+pub async fn load_shown(tx: &mut Tx<'_>, user: UserId, device: DeviceId) -> Result<Vec<Loaded>, sqlx::Error> {
+    let sql = locked!(tx, select!("user_id = $1 AND device_id = $2 AND state = 'issued'"));
+    let rows: Vec<Row> = on!(tx, |c| sqlx::query_as(sql).bind(Text(user)).bind(Text(device)).fetch_all(c).await)?;
+    rows.into_iter().map(Row::load).collect()
+}
+
 /// How many codes an account has shown since then.
 pub async fn count_since(tx: &mut Tx<'_>, user: UserId, since: Timestamp) -> Result<i64, sqlx::Error> {
     let sql = "SELECT COUNT(*) FROM pairings WHERE user_id = $1 AND created_at > $2";

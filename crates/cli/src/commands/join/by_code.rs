@@ -9,7 +9,6 @@ use segue_domain::PairingId;
 use segue_signed::sha256;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use url::Url;
 
 use super::{already_joined, warn_without_tls};
 use crate::{
@@ -79,7 +78,9 @@ fn begin(options: &args::Join, home: &Home, output: &Output) -> Result<Pending> 
         })?),
         None => None,
     };
-    server.iter().for_each(|server: &Url| warn_without_tls(server, output));
+    if let Some(server) = &server {
+        warn_without_tls(server, output);
+    }
     let device_name = options.device.clone().unwrap_or_else(environment::device_name);
     let arrived = entering::run(Purpose::Link, server.as_ref(), None, output)?;
     let (account, request) = linking::take(&arrived, &arrived.server, &device_name)?;
