@@ -52,8 +52,11 @@ pub enum Command {
     Recover(Recover),
     /// List your devices, and remove one
     Devices(Devices),
-    /// Verify your e-mail address with a code that comes by mail; it is read from SEGUE_VERIFY_CODE, standard input or a prompt
-    Verify,
+    /// Verify a person: compare fingerprints, and take a key that has changed. Without one your own e-mail address, with a code that
+    /// comes by mail; it is read from SEGUE_VERIFY_CODE, standard input or a prompt
+    Verify(Verify),
+    /// List the people whose keys are known here
+    Contacts,
     /// Vouch that an address is somebody's who has joined (owners only; recorded)
     Vouch(Vouch),
     /// List the sessions on this machine
@@ -138,6 +141,17 @@ pub struct Recover {
     /// Make another recovery code, on a device that is signed in; the one before is worth nothing then
     #[arg(long, conflicts_with_all = ["server", "email", "device"])]
     pub new_code: bool,
+}
+
+/// Verify somebody, or one's own address.
+#[derive(Debug, Clone, Args)]
+pub struct Verify {
+    /// Their e-mail address, or their user id if you have met them
+    #[arg(value_name = "PERSON")]
+    pub person: Option<String>,
+    /// The fingerprint as they told it you, not by Segue; it is compared instead of asking you
+    #[arg(requires = "person")]
+    pub fingerprint: Option<String>,
 }
 
 /// List devices.

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod contacts;
 mod delete;
 mod device;
 mod devices;
@@ -67,7 +68,8 @@ fn run_once(arguments: Arguments, output: &Output) -> Result<()> {
         Command::Recover(options) => recover::run(&options, output),
         Command::Devices(options) => devices::run(&options, output),
         Command::Invite(options) => invite::run(&options, output),
-        Command::Verify => verify::run(output),
+        Command::Verify(options) => verify::run(&options, output),
+        Command::Contacts => contacts::run(output),
         Command::Vouch(options) => vouch::run(&options, output),
         Command::List(options) => list::run(&options, output),
         Command::Show(options) => show::run(&options, output),

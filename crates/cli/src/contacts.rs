@@ -1,54 +1,24 @@
 //! People one has met: address → account → identity key, pinned on first use (`docs/protocol.md` §Keys).
 //!
-//! The server says which account an address belongs to; from the second time on, it cannot change its mind unnoticed.
+//! The server says which account an address belongs to; from the second time on, it cannot change its mind unnoticed. A changed key
+//! blocks until a person has compared fingerprints: [`Book::verify`].
 
-use std::collections::BTreeMap;
+mod book;
 
 use data_encoding::HEXLOWER;
 use segue_crypto::fingerprint::fingerprint;
-use segue_signed::{KeyCard, SignedKeyCard};
-use serde::{Deserialize, Serialize};
+use segue_signed::{KeyCard, SignedKeyCard, sig};
 
+use self::book::Changed;
+pub use self::book::{Book, Pin, Verified};
 use crate::{
-    error::{CliError, Result},
-    home::{self, Home},
+    environment::SystemClock,
+    error::{CliError, Exit, Result},
+    home::Home,
     output::Output,
     untrusted::Untrusted,
 };
-
-const FILE: &str = "contacts.json";
-
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Book {
-    v: u32,
-    /// By lower-case address.
-    contacts: BTreeMap<String, Pin>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Pin {
-    user_id: String,
-    identity_key: String,
-    seq: u32,
-    card_hash: String,
-}
-
-impl Book {
-    fn load(home: &Home) -> Result<Self> {
-        Ok(home::read_json(&home.path(FILE))?.unwrap_or(Self { v: 1, contacts: BTreeMap::new() }))
-    }
-}
-
-impl Pin {
-    fn of(card: &KeyCard) -> Self {
-        Self {
-            user_id: card.user_id.clone(),
-            identity_key: HEXLOWER.encode(&card.identity_key),
-            seq: card.seq,
-            card_hash: HEXLOWER.encode(&card.hash()),
-        }
-    }
-}
+use segue_domain::Clock as _;
 
 /// A key card that verifies and contradicts nothing that is pinned. Nothing is stored before [`Acquaintance::pin`].
 #[must_use = "pin it once everything else about it was verified"]
@@ -58,129 +28,163 @@ pub struct Acquaintance {
     fingerprint: String,
 }
 
-/// Verifies a key card and compares it with what is known of `email` and of its account.
+/// How a key card contradicts what is pinned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Contradiction {
+    /// Another identity key, which the pinned one has signed: a device was removed.
+    Renewed,
+    /// Another identity key or account, which nothing connects with the pinned one.
+    Replaced,
+    /// An older card than was seen, or another one of the same position.
+    Older,
+}
+
+/// Verifies a key card and compares it with what is known of `email` and of its account. A changed key is noted.
 ///
 /// # Errors
 /// Verification (exit 9) when the signature does not hold, when the address or the account now belongs to another
 /// identity key, or when the card is older than, or a fork of, one seen before.
 pub fn check(home: &Home, email: &str, card: &SignedKeyCard) -> Result<Acquaintance> {
-    let verified = card.verify_alone().map_err(|error| {
-        CliError::verification(format!("the key card of {} does not verify: {error}", Untrusted(email)))
-            .hint("Nothing was sent or opened. The server, or something on the way, serves a key that is not theirs.")
-    })?;
-    let acquaintance = Acquaintance {
-        email: email.to_lowercase(),
-        pin: Pin::of(verified),
-        fingerprint: fingerprint(&verified.user_id, &verified.identity_key),
-    };
-    acquaintance.compare(&Book::load(home)?)?;
-    Ok(acquaintance)
+    let acquaintance = Acquaintance::of(email, card)?;
+    let Some(contradiction) = acquaintance.compare(&Book::load(home)?, card) else { return Ok(acquaintance) };
+    if contradiction != Contradiction::Older {
+        acquaintance.note(home, contradiction)?;
+    }
+    Err(contradiction.error(&acquaintance.email))
 }
 
 /// Whether one has met who has this address.
 pub fn is_known(home: &Home, email: &str) -> Result<bool> {
-    Ok(Book::load(home)?.contacts.contains_key(&email.to_lowercase()))
+    Ok(Book::load(home)?.find(email).is_some())
+}
+
+/// Takes over one's own new identity key, which one need not compare with anybody. The caller has the folder's lock.
+pub fn renew_own(home: &Home, card: &KeyCard) -> Result<()> {
+    let mut book = Book::load(home)?;
+    let mut changed = false;
+    for pin in book.contacts.values_mut().filter(|pin| pin.user_id == card.user_id) {
+        pin.advance(card);
+        changed = true;
+    }
+    if changed { book.save(home) } else { Ok(()) }
+}
+
+/// Remembers that the fingerprint of who has this address was compared, and takes their key whatever was pinned before.
+///
+/// # Errors
+/// Verification (exit 9) when the card does not verify or is older than one seen before.
+pub fn verify(home: &Home, email: &str, card: &SignedKeyCard, by_device: &str) -> Result<()> {
+    let acquaintance = Acquaintance::of(email, card)?;
+    let _lock = home.lock()?;
+    let mut book = Book::load(home)?;
+    if acquaintance.compare(&book, card) == Some(Contradiction::Older) {
+        return Err(Contradiction::Older.error(&acquaintance.email));
+    }
+    let now = SystemClock.now().as_millis();
+    book.verify(&acquaintance.email, &card.card, &Verified { at: now, by_device: by_device.to_owned() });
+    book.save(home)
 }
 
 impl Acquaintance {
-    fn compare(&self, book: &Book) -> Result<()> {
-        if let Some(known) = book.contacts.get(&self.email) {
-            continues(known, &self.pin, &self.email)?;
-        }
+    fn of(email: &str, card: &SignedKeyCard) -> Result<Self> {
+        let verified = card.verify_alone().map_err(|error| {
+            CliError::verification(format!("the key card of {} does not verify: {error}", Untrusted(email))).hint(
+                "Nothing was sent or opened. The server, or something on the way, serves a key that is not theirs.",
+            )
+        })?;
+        Ok(Self {
+            email: email.to_lowercase(),
+            pin: Pin::of(verified, SystemClock.now().as_millis()),
+            fingerprint: fingerprint(&verified.user_id, &verified.identity_key),
+        })
+    }
+
+    fn compare(&self, book: &Book, card: &SignedKeyCard) -> Option<Contradiction> {
+        let by_address = book.find(&self.email);
         // The same account under another address must be the same identity.
-        for known in book.contacts.values().filter(|known| known.user_id == self.pin.user_id) {
-            continues(known, &self.pin, &self.email)?;
-        }
-        Ok(())
+        let by_account = book.contacts.values().filter(|known| known.user_id == self.pin.user_id);
+        by_address.into_iter().chain(by_account).find_map(|known| contradiction(known, &self.pin, card))
+    }
+
+    /// Notes that another key was shown, so that a list of contacts says so.
+    fn note(&self, home: &Home, contradiction: Contradiction) -> Result<()> {
+        let _lock = home.lock()?;
+        let mut book = Book::load(home)?;
+        let changed = Changed {
+            fingerprint: self.fingerprint.clone(),
+            signed_by_known: contradiction == Contradiction::Renewed,
+            seen_at: SystemClock.now().as_millis(),
+        };
+        book.note(&self.email, &self.pin.user_id, &changed);
+        book.save(home)
     }
 
     /// Remembers the contact; shows the fingerprint on first contact.
     pub fn pin(self, home: &Home, output: &Output) -> Result<()> {
         let _lock = home.lock()?;
         let mut book = Book::load(home)?;
+        let known = book.find(&self.email).cloned();
         // Again, behind the lock: another command may have met them meanwhile.
-        self.compare(&book)?;
-        let known = book.contacts.insert(self.email.clone(), self.pin.clone());
-        if known.as_ref() != Some(&self.pin) {
-            home::write_json(&home.path(FILE), &book)?;
+        let both = known.iter().chain(book.contacts.values().filter(|known| known.user_id == self.pin.user_id));
+        for known in both {
+            if known.identity_key != self.pin.identity_key || known.user_id != self.pin.user_id {
+                return Err(Contradiction::Replaced.error(&self.email));
+            }
         }
-        if known.is_none() {
-            output.warn(format!("First contact with {}: fingerprint {}", Untrusted(&self.email), self.fingerprint));
+        match known {
+            Some(known) if known.seq >= self.pin.seq && known.changed.is_none() => {}
+            Some(mut known) => {
+                if self.pin.seq > known.seq {
+                    (known.seq, known.card_hash) = (self.pin.seq, self.pin.card_hash);
+                }
+                known.changed = None;
+                book.contacts.insert(self.email, known);
+                book.save(home)?;
+            }
+            None => {
+                book.contacts.insert(self.email.clone(), self.pin.clone());
+                book.save(home)?;
+                output.warn(format!("First contact with {}: fingerprint {}", Untrusted(&self.email), self.fingerprint));
+            }
         }
         Ok(())
     }
 }
 
-fn continues(known: &Pin, next: &Pin, email: &str) -> Result<()> {
-    let who = Untrusted(email);
-    if known.user_id != next.user_id || known.identity_key != next.identity_key {
-        let changed = CliError::verification(format!("the identity key of {who} has changed"));
-        return Err(changed.hint(
-            "Nothing was sent or opened. Ask them, not by Segue, whether they joined anew. If they did, remove their \
-             entry from contacts.json in the client's folder (segue doctor says where it is).",
-        ));
+fn contradiction(known: &Pin, next: &Pin, card: &SignedKeyCard) -> Option<Contradiction> {
+    if known.user_id == next.user_id && known.identity_key == next.identity_key {
+        let older = next.seq < known.seq || (next.seq == known.seq && next.card_hash != known.card_hash);
+        return older.then_some(Contradiction::Older);
     }
-    if next.seq < known.seq || (next.seq == known.seq && next.card_hash != known.card_hash) {
-        return Err(CliError::verification(format!("the server serves an old or forked key card of {who}"))
-            .hint("Nothing was sent or opened. Tell whoever runs the server."));
+    if known.user_id == next.user_id && next.seq <= known.seq {
+        return Some(Contradiction::Older);
     }
-    Ok(())
+    let key = HEXLOWER.decode(known.identity_key.as_bytes()).ok().and_then(|key| <[u8; 32]>::try_from(key).ok());
+    let signed = key.zip(card.old_signature).is_some_and(|(key, signature)| {
+        sig::verify(&key, KeyCard::SIGNATURE_LABEL, &card.card.encode(), &signature).is_ok()
+    });
+    let renewed = known.user_id == next.user_id && signed;
+    Some(if renewed { Contradiction::Renewed } else { Contradiction::Replaced })
+}
+
+impl Contradiction {
+    fn error(self, email: &str) -> CliError {
+        let who = Untrusted(email);
+        let blocked = |code, text: String| CliError::new(Exit::Verification, code, text);
+        match self {
+            Self::Renewed => blocked("contact_renewed", format!("{who} has new keys: they removed a device, and the key that you know signed the new one"))
+                .hint(format!("Nothing was sent or opened. Compare your fingerprints once more, then: segue verify {who}")),
+            Self::Replaced => blocked("contact_replaced", format!("the identity key of {who} has changed, and the key that you know has not signed the new one"))
+                .hint(format!(
+                    "Nothing was sent or opened. They joined anew or changed keys more than once, or somebody is in their place. Ask them, not by \
+                     Segue, to read you their fingerprint (segue whoami). Only if it is the one that this shows: segue verify {who}"
+                )),
+            Self::Older => CliError::verification(format!("the server serves an old or forked key card of {who}"))
+                .hint("Nothing was sent or opened. Tell whoever runs the server."),
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pin(user: &str, key: &str, seq: u32, hash: &str) -> Pin {
-        Pin { user_id: user.into(), identity_key: key.into(), seq, card_hash: hash.into() }
-    }
-
-    #[test]
-    fn a_pin_only_moves_forward_under_the_same_identity() {
-        let known = pin("usr_a", "k", 2, "h2");
-        assert!(continues(&known, &pin("usr_a", "k", 3, "h3"), "a@x").is_ok());
-        for next in [
-            pin("usr_a", "other", 3, "h3"),
-            pin("usr_b", "k", 3, "h3"),
-            pin("usr_a", "k", 1, "h1"),
-            pin("usr_a", "k", 2, "fork"),
-        ] {
-            assert!(continues(&known, &next, "a@x").is_err(), "{next:?}");
-        }
-    }
-
-    /// A card of `user` under the identity of `seed`.
-    fn card(user: &str, seed: u8) -> SignedKeyCard {
-        let keys = segue_crypto::UserRoot::from_bytes([seed; 32]).epoch(1);
-        keys.identity.sign_card(KeyCard {
-            user_id: user.into(),
-            seq: 1,
-            previous: None,
-            identity_key: keys.identity.public(),
-            encryption_key: keys.encryption.public(),
-            epoch: 1,
-            devices: Vec::new(),
-            keyring_version: 0,
-            keyring_hash: None,
-            created_at: 0,
-        })
-    }
-
-    #[test]
-    fn who_is_known_is_compared_by_address_and_by_account() {
-        let root = tempfile::tempdir().unwrap();
-        let home = Home::at(root.path());
-        let contacts = [("ann@x".to_owned(), Pin::of(&card("usr_ann", 1).card))].into();
-        home::write_json(&home.path(FILE), &Book { v: 1, contacts }).unwrap();
-        let refused = |email: &str, user: &str, seed| check(&home, email, &card(user, seed)).is_err();
-        assert!(
-            !refused("Ann@x", "usr_ann", 1) && !refused("ann@new", "usr_ann", 1) && !refused("ben@x", "usr_ben", 2)
-        );
-        assert!(refused("Ann@x", "usr_ann", 2), "another identity key");
-        assert!(refused("ann@x", "usr_ben", 2), "another account");
-        assert!(refused("ann@new", "usr_ann", 2), "another identity key under another address");
-        let mut forged = card("usr_ben", 2);
-        forged.signature[0] ^= 1;
-        assert!(check(&home, "ben@x", &forged).is_err());
-    }
-}
+#[path = "contacts_tests.rs"]
+mod tests;

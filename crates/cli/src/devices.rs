@@ -10,6 +10,7 @@ use segue_signed::{CardChange, RootWrap, SignedKeyCard};
 use self::renewal::Renewal;
 use crate::{
     account::Account,
+    contacts,
     error::{CliError, Result},
     home::Home,
     output::Output,
@@ -79,6 +80,7 @@ fn take_card(home: &Home, account: &mut Account, next: &NextCard, followed: &mut
                 None => given_root(account, &before, &signed, next)?,
             };
             account.advance(&signed, Some(&root));
+            contacts::renew_own(home, &signed.card)?;
             if let Some(own) = own {
                 account.save(home)?;
                 followed.news.push(own.code_sentence());

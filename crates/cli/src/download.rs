@@ -15,7 +15,7 @@ use segue_bundle::{
 };
 use segue_domain::{Clock as _, HandoffId, limits::MANIFEST_BYTES_MAX};
 use segue_formats::Header;
-use segue_signed::{BundleKind, PackEntry, SignedKeyCard, Wrap};
+use segue_signed::{BundleKind, PackEntry, SignedKeyCard, Unverified, Wrap};
 use serde_json::Value;
 
 use self::opening::{Opening, claim_link};
@@ -95,6 +95,9 @@ pub fn verify_handoff(
     let verified = verify_envelope(&bundle.envelope.0, &card.card, &expected).map_err(|error| match error {
         VerifyError::Expired => CliError::new(Exit::Gone, "expired", "this handoff has expired")
             .hint("Ask its sender to hand it over again. If that is wrong, check this machine's clock: segue doctor"),
+        VerifyError::Unverified(Unverified::Device) => refused(&error).hint(
+            "Its sender has removed that device since, or never had it. Nothing was opened: ask them to hand it over again.",
+        ),
         error => refused(&error),
     })?;
     let opened = opening.open(verified, &wrap, home, account, remote, output)?;

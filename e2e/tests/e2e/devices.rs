@@ -1,6 +1,10 @@
 //! Devices that come and go: recovery, removal with new keys, and what the other devices are told (SPEC A1, A3, A5).
 
-use std::thread;
+use std::{
+    io::{BufRead as _, BufReader},
+    process::Stdio,
+    thread,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use segue_e2e::{
@@ -169,6 +173,26 @@ fn one_signs_out_and_the_last_one_stays() -> Result<()> {
 }
 
 #[test]
+fn the_same_machine_is_removed_and_comes_back_twenty_times() -> Result<()> {
+    let world = World::begin()?;
+    let phone = world.machine("phone")?;
+    let mut code = world.code.clone();
+    for round in 1..=20 {
+        let with_code = phone.clone().with("SEGUE_RECOVERY_CODE", &code);
+        // After the first time it knows where it was.
+        let arguments: &[&str] = if round == 1 { &["recover", world.server.url(), ANN] } else { &["recover"] };
+        with_code.json(&[arguments, &["--device", "phone"]].concat()).with_context(|| format!("round {round}"))?;
+        assert_eq!(names(&phone)?[0], "phone", "{round}");
+        code = id(&world.ann.json(&["devices", "remove", "phone", "--yes"])?, "recovery_code")?;
+        refused(&phone.run(&["whoami"])?, 3, "segue recover")?;
+    }
+    let elsewhere = phone.clone().with("SEGUE_RECOVERY_CODE", &code).run(&["recover", world.server.url(), BEN])?;
+    refused(&elsewhere, 5, "SEGUE_HOME")?;
+    assert_eq!(world.ann.json(&["devices", "--all"])?["devices"].as_array().map(Vec::len), Some(21));
+    Ok(())
+}
+
+#[test]
 fn two_devices_remove_each_other_and_one_is_first() -> Result<()> {
     let world = World::begin()?;
     let (phone, desktop) = (world.machine("phone")?, world.machine("desktop")?);
@@ -239,4 +263,95 @@ fn shown_code(said: &str) -> Option<String> {
         |text: &&str| text.len() == 39 && text.split('-').count() == 8 && text.split('-').all(|group| group.len() == 4);
     let mut words = said.split(|symbol: char| !symbol.is_ascii_alphanumeric() && symbol != '-');
     words.find(word).map(str::to_owned)
+}
+
+#[test]
+fn peers_are_blocked_by_new_keys_until_fingerprints_were_compared() -> Result<()> {
+    let world = World::begin()?;
+    world.ann.record(&fixture("claude-code", "2.1.197"))?;
+    world.ben.record(&fixture("claude-code", "2.1.197"))?;
+    world.ben.json(&["handoff", SESSION, "--to", ANN])?;
+    let waiting = id(&world.ann.json(&["handoff", SESSION, "--to", BEN])?, "handoff_id")?;
+    let phone = world.machine("phone")?;
+    world.recover(&phone, &world.code, "phone")?;
+    phone.record(&fixture("claude-code", "2.1.197"))?;
+    let from_phone = id(&phone.json(&["handoff", SESSION, "--to", BEN])?, "handoff_id")?;
+    let code = id(&world.ann.json(&["devices", "remove", "phone", "--yes"])?, "recovery_code")?;
+    // Neither to her nor from her, before Ben has compared.
+    for arguments in [&["handoff", SESSION, "--to", ANN][..], &["pull-handoff", &waiting]] {
+        let blocked = world.ben.run(arguments)?;
+        refused(&blocked, 9, "removed a device, and the key that you know signed the new one")?;
+        assert!(blocked.stderr.contains("segue verify ann@example.com"), "{}", blocked.stderr);
+    }
+    let contacts = world.ben.json(&["contacts"])?;
+    let [ann] = contacts["contacts"].as_array().context("no contacts")?.as_slice() else { panic!("{contacts}") };
+    assert!(
+        ann["changed"]["signed_by_known"] == true && ann["verified_at"].is_null() && ann["first_seen"].is_i64(),
+        "{ann}"
+    );
+    let fingerprint = id(&world.ann.json(&["whoami"])?, "fingerprint")?;
+    assert_eq!(ann["changed"]["fingerprint"], fingerprint.as_str());
+    refused(&world.ben.run(&["verify", ANN])?, 2, "FINGERPRINT")?;
+    refused(
+        &world.ben.run(&["verify", ANN, &fingerprint.replace(['A', 'B', 'C', '1'], "0")])?,
+        9,
+        "another one than you were told",
+    )?;
+    refused(&world.ben.run(&["handoff", SESSION, "--to", ANN])?, 9, "segue verify")?;
+    let verified = world.ben.json(&["verify", ANN, &fingerprint.to_lowercase()])?;
+    assert_eq!(
+        (&verified["changed"], &verified["fingerprint"]),
+        (&true.into(), &fingerprint.as_str().into()),
+        "{verified}"
+    );
+    assert_eq!(verified["own_fingerprint"], world.ben.json(&["whoami"])?["fingerprint"]);
+    let contacts = world.ben.json(&["contacts"])?;
+    assert!(
+        contacts["contacts"][0]["verified_at"].is_i64() && contacts["contacts"][0]["changed"].is_null(),
+        "{contacts}"
+    );
+    // What the device that stays had given is claimed; what the removed one had given is not.
+    world.ben.json(&["pull-handoff", &waiting])?;
+    refused(&world.ben.run(&["pull-handoff", &from_phone])?, 9, "removed that device")?;
+    let onward = id(&world.ben.json(&["handoff", SESSION, "--to", ANN])?, "handoff_id")?;
+    world.ann.json(&["pull-handoff", &onward])?;
+    // Twice more: the key that Ben knows has not signed the newest one, and that is said otherwise.
+    let mut code = code;
+    for _ in 0..2 {
+        let phone = world.machine("again")?;
+        world.recover(&phone, &code, "again")?;
+        code = id(&world.ann.json(&["devices", "remove", "again", "--yes"])?, "recovery_code")?;
+    }
+    refused(
+        &world.ben.run(&["handoff", SESSION, "--to", ANN])?,
+        9,
+        "the key that you know has not signed the new one",
+    )?;
+    refused(&world.ben.run(&["verify", BEN, "--yes"])?, 2, "that is you")?;
+    refused(&world.ben.run(&["verify", "nobody@example.com", "--yes"])?, 4, "joined")?;
+    world.ben.json(&["verify", ANN, "--yes"])?;
+    world.ben.json(&["handoff", SESSION, "--to", ANN])?;
+    // One hands to oneself across new keys without comparing anything.
+    world.ann.json(&["handoff", SESSION, "--to", ANN])?;
+    Ok(())
+}
+
+#[test]
+fn a_watch_says_what_happens_to_devices() -> Result<()> {
+    let world = World::begin()?;
+    let mut watch = world.ann.command(&["handoffs", "watch", "--json"])?.stdout(Stdio::piped()).spawn()?;
+    let mut lines = BufReader::new(watch.stdout.take().context("stdout was asked for")?).lines();
+    let mut next = || -> Result<Value> { Ok(serde_json::from_str(&lines.next().context("the watch ended")??)?) };
+    assert_eq!(next()?["kind"], "begin");
+    let phone = world.machine("phone")?;
+    let recovered = world.recover(&phone, &world.code, "phone")?;
+    let told = next()?;
+    assert_eq!((&told["kind"], &told["device_id"]), (&"device_recovered".into(), &recovered["device_id"]), "{told}");
+    phone.json(&["recover", "--new-code"])?;
+    assert_eq!(next()?["kind"], "recovery_code_made");
+    world.ann.json(&["devices", "remove", "phone", "--yes"])?;
+    assert_eq!(next()?["kind"], "device_removed");
+    watch.kill()?;
+    watch.wait()?;
+    Ok(())
 }

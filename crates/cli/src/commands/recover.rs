@@ -46,18 +46,27 @@ pub(super) fn run(options: &args::Recover, output: &Output) -> Result<()> {
     }
     let joined = Account::find(&home)?;
     let pending = Pending::find(&home)?;
-    // The account is here; only the report may be missing.
-    if let (Some(account), None) = (&joined, &pending) {
+    if let (Some(account), None) = (&joined, &pending)
+        && !has_ended(account)?
+    {
         let message = format!("{} is already signed in here at {}", Untrusted(&account.email), account.server);
         return Err(CliError::new(Exit::Conflict, "already_joined", message).hint(
             "Another recovery code: segue recover --new-code. Another account: set SEGUE_HOME to another folder.",
         ));
     }
-    let (server, email) = whom(options, pending.as_ref(), output)?;
+    let here = pending.as_ref().map(|pending| &pending.account).or(joined.as_ref());
+    let (server, email) = whom(options, here, output)?;
+    if let Some(account) =
+        here.filter(|account| account.server != server || !account.email.eq_ignore_ascii_case(&email))
+    {
+        let message = format!("the keys of {} at {} are here", Untrusted(&account.email), account.server);
+        return Err(CliError::new(Exit::Conflict, "already_joined", message)
+            .hint("To recover another account as well, set SEGUE_HOME to another folder."));
+    }
     warn_without_tls(&server, output);
     let mut pending = match pending {
-        Some(pending) if pending.is_for(&server, &email) => pending,
-        _ => begin(options, &server, &email, output)?,
+        Some(pending) => pending,
+        None => begin(options, &server, &email, output)?,
     };
     pending.save(&home)?;
     let recovered = send(&home, &mut pending)?;
@@ -66,10 +75,19 @@ pub(super) fn run(options: &args::Recover, output: &Output) -> Result<()> {
     Pending::forget(&home)
 }
 
-/// The server and the address.
-fn whom(options: &args::Recover, pending: Option<&Pending>, output: &Output) -> Result<(Url, String)> {
-    if let (None, None, Some(pending)) = (&options.server, &options.email, pending) {
-        return Ok((pending.account.server.clone(), pending.email.clone()));
+/// Whether this device was removed: then it may come back in its own place.
+fn has_ended(account: &Account) -> Result<bool> {
+    match Remote::following(account)?.account() {
+        Ok(_) => Ok(false),
+        Err(error) if error.exit == Exit::NotSignedIn => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// The server and the address; those of the account that is or was here when none are given.
+fn whom(options: &args::Recover, here: Option<&Account>, output: &Output) -> Result<(Url, String)> {
+    if let (None, None, Some(account)) = (&options.server, &options.email, here) {
+        return Ok((account.server.clone(), account.email.clone()));
     }
     let server = match &options.server {
         Some(server) => server.clone(),

@@ -1,18 +1,28 @@
-//! `segue verify`: shows the server that one reads one's mails (SPEC A2).
+//! `segue verify PERSON`: compares fingerprints with somebody (SPEC A5). `segue verify`: shows the server that one reads one's mails
+//! (SPEC A2).
 //!
 //! The code is never an argument, which other users of the machine could read. Who gives one, in `SEGUE_VERIFY_CODE` or on
 //! standard input, asks for no other: a new code ends the one before.
 
+mod person;
+
 use segue_api::account::ConfirmCode;
 use serde_json::json;
 
-use crate::{account::Account, error::Result, home::Home, output::Output, remote::Remote, untrusted::Untrusted};
+use crate::{account::Account, args, error::Result, home::Home, output::Output, remote::Remote, untrusted::Untrusted};
 
 /// Longest text that is read for a code, in bytes.
 const CODE_BYTES_MAX: u64 = 256;
 
-/// Verifies.
-pub(super) fn run(output: &Output) -> Result<()> {
+/// Verifies somebody, or one's own address.
+pub(super) fn run(options: &args::Verify, output: &Output) -> Result<()> {
+    match &options.person {
+        Some(person) => person::run(person, options.fingerprint.as_deref(), output),
+        None => own_address(output),
+    }
+}
+
+fn own_address(output: &Output) -> Result<()> {
     let account = Account::load(&Home::find()?)?;
     let given = given(output)?;
     let remote = Remote::signed_in(&account)?;

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::known;
 use crate::{
     account::Account,
+    contacts,
     devices::{follow, renewal::Renewal},
     error::{CliError, Exit, Result},
     home::Home,
@@ -98,6 +99,7 @@ fn finish(home: &Home, mut account: Account, renewal: &Renewal, output: &Output)
         let card = renewal.key_card()?;
         if account.key_card()? != card {
             account.advance(&card, Some(&renewal.root()?));
+            contacts::renew_own(home, &card.card)?;
             account.save(home)?;
         }
         report(renewal, leaves, output)?;

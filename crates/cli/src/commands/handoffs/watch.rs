@@ -1,6 +1,6 @@
 //! `segue handoffs watch`: one line for each of one's news, until it is interrupted.
 
-use segue_api::{handoffs::Handoff, news::News};
+use segue_api::{devices, handoffs::Handoff, news::News};
 use serde_json::json;
 
 use super::{name_of, to_json};
@@ -33,6 +33,13 @@ pub(super) fn run(remote: &Remote, after: Option<i64>, output: &Output) -> Resul
 }
 
 fn tell(remote: &Remote, seq: i64, news: &News, output: &Output) -> Result<()> {
+    if let Some(device) = &news.device_id {
+        let value = json!({
+            "seq": seq, "kind": news.kind, "device_id": device, "event_seq": news.event_seq, "at": news.at,
+        });
+        return output
+            .answer(format!("{seq}  {}  {}  {}", day(news.at), Untrusted(device), of_device(&news.kind)), value);
+    }
     let found = find(remote, news);
     let value = json!({
         "seq": seq,
@@ -44,6 +51,19 @@ fn tell(remote: &Remote, seq: i64, news: &News, output: &Output) -> Result<()> {
     });
     let said = found.map_or_else(|| Untrusted(&news.kind).short(40), |(handoff, mine)| sentence(news, &handoff, mine));
     output.answer(format!("{seq}  {}  {}  {said}", day(news.at), Untrusted(&news.handoff_id)), value)
+}
+
+/// What happened to a device of one's account.
+fn of_device(kind: &str) -> String {
+    match kind {
+        devices::ADDED => "A device was added to your account. See: segue devices".to_owned(),
+        devices::RECOVERED => {
+            "A device was added to your account with the recovery code. See: segue devices".to_owned()
+        }
+        devices::REMOVED => "A device was removed from your account; your keys are new".to_owned(),
+        devices::CODE_MADE => "This device made a new recovery code".to_owned(),
+        kind => Untrusted(kind).short(40),
+    }
 }
 
 /// The handoff, and whether one gave it. From the lists: to get it alone would tell its sender that it was looked at.

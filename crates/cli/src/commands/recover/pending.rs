@@ -5,7 +5,6 @@ use segue_api::devices::{NewCode as NewCodeRequest, Recover};
 use segue_crypto::RecoveryCode;
 use segue_signed::sha256;
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use crate::{
     account::Account,
@@ -46,10 +45,6 @@ impl Pending {
     /// Forgets it: it is complete, or the server refused it.
     pub(super) fn forget(home: &Home) -> Result<()> {
         remove(home, RECOVERY_FILE)
-    }
-
-    pub(super) fn is_for(&self, server: &Url, email: &str) -> bool {
-        self.account.server == *server && self.email.eq_ignore_ascii_case(email)
     }
 
     /// The code's proof.
