@@ -143,6 +143,12 @@ impl Account {
         Ok(UserRoot::from_bytes(*secret(root)?).epoch(epoch))
     }
 
+    /// One's identity keys, the current one and those of older epochs.
+    pub fn identity_keys(&self) -> Result<Vec<[u8; 32]>> {
+        let older = self.older_roots.keys().map(|epoch| Ok(self.keys_of(*epoch)?.identity.public()));
+        older.chain([self.keys().map(|keys| keys.identity.public())]).collect()
+    }
+
     /// The user root of the current epoch.
     pub fn root(&self) -> Result<UserRoot> {
         Ok(UserRoot::from_bytes(*secret(&self.root)?))

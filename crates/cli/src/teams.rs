@@ -8,7 +8,7 @@ use segue_api::teams::{ListedRoster, Team, TeamListed};
 use segue_crypto::{EncryptionKey, RecipientKey, TeamKeyRef, fingerprint::same_fingerprint, team_key::unwrap_team_key};
 use segue_domain::TeamId;
 use segue_signed::{
-    Member, Roster, SignedKeyCard, SignedRoster, TeamKeyWrap,
+    Member, MemberRole, Roster, SignedKeyCard, SignedRoster, TeamKeyWrap,
     roster::{Chain, RosterRefused, identity_fingerprint},
 };
 
@@ -37,6 +37,7 @@ pub struct Verified {
     /// What the server says beside it: name, addresses, key cards, wrapped keys.
     pub said: Team,
     pin: Pin,
+    revoked: bool,
 }
 
 /// Reads a team and verifies its chain from what is pinned of it, or from its beginning.
@@ -44,37 +45,82 @@ pub struct Verified {
 /// # Errors
 /// Verification (exit 9) when the chain does not hold, goes back or was forked; not found (exit 4).
 pub fn read(home: &Home, account: &Account, remote: &Remote, id: TeamId, output: &Output) -> Result<Verified> {
+    let team = read_as_ever(home, account, remote, id, output)?;
+    if team.revoked {
+        return Err(unverified(RosterRefused::Revoked).hint(format!(
+            "Nothing was sent or opened. If you know who is in it, and are an admin of it: segue team mend {id}"
+        )));
+    }
+    let own = identity_fingerprint(&account.keys()?.identity.public());
+    match team.roster.member(&account.user_id) {
+        Some(member) if member.identity_fp == own => Ok(team),
+        Some(member) => Err(outdated(id, member.role)),
+        None => Err(refused("its newest roster does not name you")),
+    }
+}
+
+/// The same, also where the roster names one's identity key of an earlier epoch, or rests on a device that was revoked. Nothing may be
+/// sent for it or opened with it.
+fn read_as_ever(home: &Home, account: &Account, remote: &Remote, id: TeamId, output: &Output) -> Result<Verified> {
     for _ in 0..READS_MAX {
         let said = remote.team(id)?;
-        let (roster, pin) = follow(home, remote, id, &said.name, output)?;
+        let Followed { roster, pin, revoked } = follow(home, remote, &said, id, output)?;
         let same = SignedRoster::parse(&said.roster.0).is_ok_and(|signed| signed.roster == roster);
         // Somebody may have published another between the two answers.
         if !same {
             continue;
         }
-        let own = identity_fingerprint(&account.keys()?.identity.public());
-        if roster.member(&account.user_id).is_none_or(|member| member.identity_fp != own) {
+        let own = account.identity_keys()?;
+        let names = |member: &Member| own.iter().any(|key| identity_fingerprint(key) == member.identity_fp);
+        if !roster.member(&account.user_id).is_some_and(names) {
             return Err(refused("its newest roster does not name you with your identity key"));
         }
-        remember(home, id, pin.clone())?;
-        return Ok(Verified { id, roster, said, pin });
+        // What nobody has confirmed is not remembered: it would be believed from then on.
+        if !revoked {
+            remember(home, id, pin.clone())?;
+        }
+        return Ok(Verified { id, roster, said, pin, revoked });
     }
     Err(refused("the server shows another roster than its chain ends with"))
 }
 
+/// One's keys have changed, and the roster names the old ones.
+fn outdated(id: TeamId, role: MemberRole) -> CliError {
+    let text =
+        format!("your keys are new, and {id} still names your old ones: until that is mended you are no member of it");
+    let hint = match role {
+        MemberRole::Admin => format!("You are an admin of it: segue team mend {id}"),
+        MemberRole::Member => {
+            format!(
+                "Ask one of its admins for it, after comparing fingerprints (segue verify YOU): segue team mend {id}"
+            )
+        }
+    };
+    CliError::new(Exit::Conflict, "team_outdated", text).hint(hint)
+}
+
+/// A chain as it was followed.
+struct Followed {
+    roster: Roster,
+    pin: Pin,
+    /// Whether its newest roster rests on a device that was revoked: an admin may sign it again, and nobody may use it.
+    revoked: bool,
+}
+
 /// The newest roster of the chain, and what to remember of it.
-fn follow(home: &Home, remote: &Remote, id: TeamId, name: &str, output: &Output) -> Result<(Roster, Pin)> {
+fn follow(home: &Home, remote: &Remote, said: &Team, id: TeamId, output: &Output) -> Result<Followed> {
     let known = Book::load(home)?.teams.remove(&id.to_string());
     let from = known.as_ref().map_or(0, |pin| pin.version.saturating_sub(1));
     let mut page = remote.rosters(id, from)?;
     let first = page.rosters.first().ok_or_else(older)?;
-    let (mut chain, mut pin) = begin(id, known.as_ref(), first, name)?;
+    let (mut chain, mut pin) = begin(id, known.as_ref(), first, said)?;
     let mut last = first.clone();
     let mut skip = 1;
     loop {
         for listed in page.rosters.iter().skip(skip) {
             let (signed, card) = parse(listed)?;
-            chain.push(&signed, &card).map_err(unverified)?;
+            let now = newest_card(said, &signed, &card)?;
+            chain.push_now(&signed, &card, &now.card).map_err(unverified)?;
             pin.advance(chain.newest());
             last = listed.clone();
         }
@@ -85,28 +131,44 @@ fn follow(home: &Home, remote: &Remote, id: TeamId, name: &str, output: &Output)
         page = remote.rosters(id, chain.newest().version)?;
         skip = 0;
     }
-    let head = chain.head().map_err(unverified)?.clone();
-    // Whether the signer's device was revoked is said by their newest card, which one may have seen before.
-    let (_, card) = parse(&last)?;
+    let revoked = match chain.head() {
+        Ok(_) => false,
+        Err(RosterRefused::Revoked) => true,
+        Err(error) => return Err(unverified(error)),
+    };
+    let (signed, card) = parse(&last)?;
+    let card = newest_card(said, &signed, &card)?;
     contacts::check(home, &last.signer.email, &card)?.pin(home, output)?;
     say_news(known.as_ref(), &pin, id, output)?;
-    Ok((head, pin))
+    Ok(Followed { roster: chain.newest().clone(), pin, revoked })
 }
 
-fn begin(id: TeamId, known: Option<&Pin>, first: &ListedRoster, name: &str) -> Result<(Chain, Pin)> {
+fn begin(id: TeamId, known: Option<&Pin>, first: &ListedRoster, said: &Team) -> Result<(Chain, Pin)> {
     let (signed, card) = parse(first)?;
+    let now = newest_card(said, &signed, &card)?.card;
     if signed.roster.team_id != *id.as_bytes() {
         return Err(refused("the server gives another team's roster"));
     }
     let Some(known) = known else {
-        let chain = Chain::begin(&signed, &card).map_err(unverified)?;
-        return Ok((chain, Pin::begin(&signed.roster, name)));
+        let chain = Chain::begin_now(&signed, &card, &now).map_err(unverified)?;
+        return Ok((chain, Pin::begin(&signed.roster, &said.name)));
     };
     if !known.is_at(&signed.roster) {
         return Err(if signed.roster.version < known.version { older() } else { forked() });
     }
-    let chain = Chain::resume(&signed, &card).map_err(unverified)?;
-    Ok((chain, Pin { name: name.to_owned(), ..known.clone() }))
+    let chain = Chain::resume_now(&signed, &card, &now).map_err(unverified)?;
+    Ok((chain, Pin { name: said.name.clone(), ..known.clone() }))
+}
+
+/// The card that a signer has now, which says whether their device was revoked. It is of another identity key than gave them their
+/// right when they have removed a device since. Of who is no member any more the server shows none.
+fn newest_card(said: &Team, signed: &SignedRoster, right: &SignedKeyCard) -> Result<SignedKeyCard> {
+    let Some(member) = said.members.iter().find(|member| member.person.user_id == signed.signer_id) else {
+        return Ok(right.clone());
+    };
+    let newest = SignedKeyCard::parse(&member.person.key_card.0).map_err(|error| refused(&error.to_string()))?;
+    newest.verify_alone().map_err(|error| refused(&error.to_string()))?;
+    Ok(newest)
 }
 
 fn parse(listed: &ListedRoster) -> Result<(SignedRoster, SignedKeyCard)> {
@@ -173,6 +235,14 @@ impl Verified {
         let team = TeamKeyRef { team_id: self.id.as_bytes(), epoch, public_key: &public_key };
         let key = unwrap_team_key(&account.keys_of(wrap.key_epoch)?.encryption, team, &wrap);
         key.map_err(|error| refused(&format!("the team key that you were given is no good: {error}")))
+    }
+
+    /// Whether the server shows another key card of a member than the roster names: they have new keys, and count as no member until
+    /// an admin has taken them.
+    pub fn is_outdated(&self, member: &Member) -> bool {
+        let said = self.said.members.iter().find(|said| said.person.user_id == member.user_id);
+        let card = said.and_then(|said| SignedKeyCard::parse(&said.person.key_card.0).ok());
+        card.is_some_and(|card| identity_fingerprint(&card.card.identity_key) != member.identity_fp)
     }
 
     /// A member's address as the server says it; the roster names ids only.

@@ -355,3 +355,67 @@ fn a_watch_says_what_happens_to_devices() -> Result<()> {
     watch.wait()?;
     Ok(())
 }
+
+/// What a person reads of a team, or why not.
+fn team(person: &Person, more: &[&str]) -> Result<Ran> {
+    person.run(&[&["team"], more].concat())
+}
+
+#[test]
+fn a_team_takes_a_members_new_keys_with_one_command() -> Result<()> {
+    let world = World::begin()?;
+    let id_of = id(&world.ann.json(&["team", "create", "Parsers"])?, "team_id")?;
+    world.ann.json(&["team", "add", "Parsers", BEN])?;
+    world.ben.json(&["team", "show", "Parsers"])?;
+    assert_eq!(world.ann.json(&["team", "mend", "Parsers"])?["changed"], false);
+    // Ben removes a device: he is no member until Ann takes his new keys, and Ann must compare first.
+    let code = bens_code(&world)?;
+    let phone = world.machine("bens phone")?.with("SEGUE_RECOVERY_CODE", code);
+    phone.json(&["recover", world.server.url(), BEN, "--device", "phone"])?;
+    world.ben.json(&["devices", "remove", "phone", "--yes"])?;
+    refused(&team(&world.ben, &["show", &id_of])?, 5, "you are no member of it")?;
+    world.ben.record(&fixture("claude-code", "2.1.197"))?;
+    refused(&world.ben.run(&["handoff", SESSION, "--to-team-id", &id_of])?, 5, "segue team mend")?;
+    let shown = team(&world.ann, &["show", &id_of])?;
+    assert!(shown.stdout.contains("has new keys") && shown.stdout.contains("segue team mend"), "{}", shown.stdout);
+    refused(&team(&world.ann, &["mend", &id_of])?, 9, "segue verify ben@example.com")?;
+    world.ann.json(&["verify", BEN, "--yes"])?;
+    let mended = world.ann.json(&["team", "mend", &id_of])?;
+    assert_eq!((&mended["version"], &mended["epoch"]), (&3.into(), &2.into()), "{mended}");
+    assert_eq!(team(&world.ben, &["show", &id_of])?.code, 0);
+    let handoff = id(&world.ben.json(&["handoff", SESSION, "--to-team-id", &id_of])?, "handoff_id")?;
+    world.ann.json(&["pull-handoff", &handoff])?;
+    Ok(())
+}
+
+/// A new code of Ben's: his first was shown where nobody looked.
+fn bens_code(world: &World) -> Result<String> {
+    id(&world.ben.json(&["recover", "--new-code"])?, "recovery_code")
+}
+
+#[test]
+fn an_only_admin_mends_after_removing_a_device_that_had_signed() -> Result<()> {
+    let world = World::begin()?;
+    let phone = world.machine("phone")?;
+    world.recover(&phone, &world.code, "phone")?;
+    let id_of = id(&phone.json(&["team", "create", "Parsers"])?, "team_id")?;
+    phone.json(&["team", "add", "Parsers", BEN])?;
+    world.ben.json(&["team", "show", &id_of])?;
+    world.ann.json(&["devices", "remove", "phone", "--yes"])?;
+    // The laptop has never seen the team, and whoever has the phone could have signed it.
+    for arguments in [&["show", &id_of][..], &["rename", &id_of, "Lexers"]] {
+        refused(&team(&world.ann, arguments)?, 9, "segue team mend")?;
+    }
+    refused(&team(&world.ann, &["mend", &id_of])?, 2, BEN)?;
+    let mended = world.ann.json(&["team", "mend", &id_of, "--yes"])?;
+    assert_eq!((&mended["version"], &mended["epoch"]), (&3.into(), &2.into()), "{mended}");
+    assert_eq!(team(&world.ann, &["show", &id_of])?.code, 0);
+    refused(&team(&world.ben, &["show", &id_of])?, 9, "segue verify ann@example.com")?;
+    world.ben.json(&["verify", ANN, "--yes"])?;
+    let shown = world.ben.json(&["team", "show", &id_of])?;
+    assert_eq!((&shown["version"], &shown["members"][0]["outdated"]), (&3.into(), &false.into()), "{shown}");
+    world.ann.record(&fixture("claude-code", "2.1.197"))?;
+    let handoff = id(&world.ann.json(&["handoff", SESSION, "--to-team-id", &id_of])?, "handoff_id")?;
+    world.ben.json(&["pull-handoff", &handoff])?;
+    Ok(())
+}

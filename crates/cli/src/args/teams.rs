@@ -28,6 +28,11 @@ pub enum Team {
         #[arg(long)]
         admin: bool,
     },
+    /// Take the present keys of members who have new ones, and sign again what a removed device had signed; as an admin
+    Mend {
+        /// The team's id, the beginning of one, or its name
+        team: String,
+    },
     /// Take somebody out of a team, as its admin; everybody else gets a new team key. Who wants to leave asks an admin
     Remove {
         /// The team's id, the beginning of one, or its name

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     account::Account,
     args::teams as args,
-    error::{CliError, Result},
+    error::{CliError, Exit, Result},
     home::Home,
     output::Output,
     remote::Remote,
@@ -31,6 +31,7 @@ pub(super) fn run(options: args::Team, output: &Output) -> Result<()> {
         args::Team::List => list(&remote, output),
         args::Team::Show { team } => show(&verified(&team)?, output),
         args::Team::Add { team, emails, admin } => add(&editor, meant(&team)?, &emails, admin, output),
+        args::Team::Mend { team } => mend(&editor, meant(&team)?, output),
         args::Team::Remove { team, person } => remove(&editor, meant(&team)?, &person, output),
         args::Team::Rename { team, name } => rename(&editor, meant(&team)?, &name, output),
         args::Team::Delete { team } => delete(&editor, meant(&team)?, output),
@@ -70,10 +71,17 @@ fn show(team: &Verified, output: &Output) -> Result<()> {
     let compared = if team.is_trusted() { "compared" } else { "not compared yet: segue team trust" };
     let members = team.roster.members.iter().map(|member| {
         let email = Untrusted(team.email(member)).to_string();
-        format!("\n  {:6}  {email}  {}", member.role.as_str(), Untrusted(&member.user_id))
+        let outdated =
+            if team.is_outdated(member) { "  has new keys, and is no member until you take them" } else { "" };
+        format!("\n  {:6}  {email}  {}{outdated}", member.role.as_str(), Untrusted(&member.user_id))
     });
+    let mend = if team.roster.members.iter().any(|member| team.is_outdated(member)) {
+        format!("\nTake the new keys, as an admin: segue team mend {}", team.id)
+    } else {
+        String::new()
+    };
     let text = format!(
-        "{}  {}\nfingerprint  {} ({compared})\nroster       version {}, key of epoch {}{}",
+        "{}  {}\nfingerprint  {} ({compared})\nroster       version {}, key of epoch {}{}{mend}",
         team.id,
         Untrusted(&team.said.name),
         team.fingerprint()?,
@@ -89,7 +97,12 @@ fn to_json(team: &Verified) -> Result<Value> {
         .roster
         .members
         .iter()
-        .map(|member| json!({"user_id": member.user_id, "email": team.email(member), "role": member.role.as_str()}))
+        .map(|member| {
+            json!({
+                "user_id": member.user_id, "email": team.email(member), "role": member.role.as_str(),
+                "outdated": team.is_outdated(member),
+            })
+        })
         .collect();
     Ok(json!({
         "team_id": team.id.to_string(), "name": team.said.name, "version": team.roster.version,
@@ -124,6 +137,36 @@ fn add(editor: &Editor<'_>, id: TeamId, emails: &[String], admin: bool, output: 
         None => "They were in it already; nothing was changed.".to_owned(),
     };
     report(&text, id, published.as_ref(), output)
+}
+
+fn mend(editor: &Editor<'_>, id: TeamId, output: &Output) -> Result<()> {
+    let published = editor.mend(id, |team| confirm(team, output))?;
+    let text = match &published {
+        Some(_) => format!("{id} names its members' present keys, and is sealed for a new key of its own from now on."),
+        None => "Everybody's keys are those that it names; nothing was changed.".to_owned(),
+    };
+    report(&text, id, published.as_ref(), output)
+}
+
+/// Whoever has the removed device could have signed it: a person says whether it is the team.
+fn confirm(team: &Verified, output: &Output) -> Result<()> {
+    let members: Vec<_> = team
+        .roster
+        .members
+        .iter()
+        .map(|member| format!("  {:6}  {}", member.role.as_str(), Untrusted(team.email(member))))
+        .collect();
+    let question = format!(
+        "{} ({}) was last signed by a device that was removed since. Its members:\n{}\nAre they who should be in it?",
+        Untrusted(&team.said.name),
+        team.id,
+        members.join("\n")
+    );
+    if output.agrees(&question, "Look at them (segue team mend TEAM, on a terminal), and confirm with --yes.")? {
+        return Ok(());
+    }
+    Err(CliError::new(Exit::Error, "not_confirmed", "nothing was signed")
+        .hint("Begin another team: segue team create NAME"))
 }
 
 fn remove(editor: &Editor<'_>, id: TeamId, person: &str, output: &Output) -> Result<()> {

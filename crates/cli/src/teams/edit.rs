@@ -9,7 +9,7 @@ use segue_crypto::{EncryptionKey, TeamKeyRef, team_key::wrap_team_key};
 use segue_domain::TeamId;
 use segue_signed::{KeyCard, Member, MemberRole, Roster, SignedKeyCard, roster::identity_fingerprint};
 
-use super::{Verified, pins, read};
+use super::{Verified, pins, read, read_as_ever};
 use crate::{
     account::Account,
     contacts,
@@ -76,6 +76,34 @@ impl Editor<'_> {
     /// Publishes what `change` makes of the newest roster; nothing when it wants nothing changed. Of two admins at once, the
     /// later one reads again.
     pub fn publish(&self, id: TeamId, change: impl Fn(&Verified) -> Result<Option<Change>>) -> Result<Option<Roster>> {
+        self.publish_after(read, id, change)
+    }
+
+    /// Takes the present keys of everybody who has new ones, also one's own, and signs what a removed device had signed; nothing when
+    /// there is nothing of that. `confirm` asks whether a team that rests on such a device is what it should be.
+    pub fn mend(&self, id: TeamId, confirm: impl Fn(&Verified) -> Result<()>) -> Result<Option<Roster>> {
+        self.publish_after(read_as_ever, id, |team| {
+            if team.revoked {
+                confirm(team)?;
+            }
+            let mut change = Change { members: team.roster.members.clone(), ..Change::default() };
+            for member in change.members.iter_mut().filter(|member| team.is_outdated(member)) {
+                let said = team.said.members.iter().find(|said| said.person.user_id == member.user_id);
+                let card =
+                    self.meet(&said.ok_or_else(|| super::refused("the server hides a member's key card"))?.person)?;
+                member.identity_fp = identity_fingerprint(&card.identity_key);
+                change.cards.push(card);
+            }
+            Ok((team.revoked || !change.cards.is_empty()).then_some(change))
+        })
+    }
+
+    fn publish_after(
+        &self,
+        read: impl Fn(&Home, &Account, &Remote, TeamId, &Output) -> Result<Verified>,
+        id: TeamId,
+        change: impl Fn(&Verified) -> Result<Option<Change>>,
+    ) -> Result<Option<Roster>> {
         let mut attempt = 1;
         loop {
             let team = read(self.home, self.account, self.remote, id, self.output)?;
@@ -157,7 +185,13 @@ impl Editor<'_> {
         if card.user_id == member.user_id && identity_fingerprint(&card.identity_key) == member.identity_fp {
             return Ok(card);
         }
-        Err(super::refused("a member's key card is not of the identity key that the roster names"))
+        let who = crate::untrusted::Untrusted(&said.person.email).to_string();
+        Err(CliError::new(
+            Exit::Conflict,
+            "team_outdated",
+            format!("{who} has new keys, and the team still names the old ones"),
+        )
+        .hint("Take them first: segue team mend TEAM"))
     }
 
     /// Verifies somebody's key card and pins it.

@@ -8,7 +8,7 @@ use segue_api::{
 };
 use segue_domain::{TeamId, UserId, limits, plan::Entitlement};
 use segue_signed::{
-    Member, Roster, SignedKeyCard, SignedRoster, TeamKeyWrap,
+    Member, Roster, SignedKeyCard, SignedRoster, TeamKeyWrap, Unverified,
     roster::{Chain, identity_fingerprint},
 };
 
@@ -95,7 +95,7 @@ pub(crate) async fn next(
         )
         .or("Begin another team with these people."));
     }
-    let card = key_cards::current(&mut tx, principal.user).await?;
+    let card = right(&mut tx, principal.user, &before, &form.signed.device_key).await?;
     let mut chain = Chain::after(before.clone());
     chain.push(&form.signed, &card)?;
     let head = chain.head()?;
@@ -108,6 +108,24 @@ pub(crate) async fn next(
     once.keep(&mut tx, &answer).await?;
     tx.commit().await?;
     Ok(answer)
+}
+
+/// The card that gives a signer their right: the newest of the identity key that the roster before names, which may be an earlier
+/// one of theirs. The device must be active to this day.
+async fn right(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    before: &Roster,
+    device_key: &[u8; 32],
+) -> Result<SignedKeyCard, Failure> {
+    let current = key_cards::current(tx, user).await?;
+    current.card.active_device(device_key).ok_or(Unverified::Device)?;
+    let Some(member) = before.member(&user.to_string()) else { return Ok(current) };
+    let names = |card: &SignedKeyCard| identity_fingerprint(&card.card.identity_key) == member.identity_fp;
+    if names(&current) {
+        return Ok(current);
+    }
+    Ok(key_cards::newest_first(tx, user).await?.into_iter().find(names).unwrap_or(current))
 }
 
 /// A roster and its keys, read.

@@ -7,7 +7,7 @@
 //! one of the anchor's admins (`docs/decisions/0008-a-team-is-its-signed-roster.md`).
 
 use super::{Roster, SignedRoster};
-use crate::{SignedKeyCard, Unverified};
+use crate::{KeyCard, SignedKeyCard, Unverified};
 
 /// Why a roster does not continue its team.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -46,12 +46,24 @@ impl Chain {
     /// # Errors
     /// When it is no first roster, its id is not its hash, its signer is not one of its admins, or the signature is wrong.
     pub fn begin(first: &SignedRoster, card: &SignedKeyCard) -> Result<Self, RosterRefused> {
+        Self::begin_now(first, card, &card.card)
+    }
+
+    /// The same with the card that the signer has now, which may be of a later identity key: it says whether the device was revoked.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn begin_now(first: &SignedRoster, card: &SignedKeyCard, now: &KeyCard) -> Result<Self, RosterRefused> {
         let signer = first.signer(card)?;
         first.roster.begins(&first.signer_id)?;
         if !first.roster.is_admin(&first.signer_id, &signer.identity_fp) {
             return Err(RosterRefused::NotAdmin);
         }
-        Ok(Self { head: first.roster.clone(), anchor: first.roster.clone(), settled: signer.active })
+        Ok(Self {
+            head: first.roster.clone(),
+            anchor: first.roster.clone(),
+            settled: signer.active && is_active(first, now),
+        })
     }
 
     /// Goes on from a roster that whoever asks has taken and kept: the server's own newest.
@@ -64,8 +76,17 @@ impl Chain {
     /// # Errors
     /// When its signature does not hold under `card`.
     pub fn resume(known: &SignedRoster, card: &SignedKeyCard) -> Result<Self, RosterRefused> {
+        Self::resume_now(known, card, &card.card)
+    }
+
+    /// The same with the card that the signer has now.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn resume_now(known: &SignedRoster, card: &SignedKeyCard, now: &KeyCard) -> Result<Self, RosterRefused> {
         let signer = known.signer(card)?;
-        Ok(Self { head: known.roster.clone(), anchor: known.roster.clone(), settled: signer.active })
+        let settled = signer.active && is_active(known, now);
+        Ok(Self { head: known.roster.clone(), anchor: known.roster.clone(), settled })
     }
 
     /// Takes the next roster. `card` is its signer's key card, of the identity key that the roster before names.
@@ -73,12 +94,21 @@ impl Chain {
     /// # Errors
     /// When it does not continue the head; the chain stays as it was.
     pub fn push(&mut self, next: &SignedRoster, card: &SignedKeyCard) -> Result<(), RosterRefused> {
+        self.push_now(next, card, &card.card)
+    }
+
+    /// The same with the card that the signer has now.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn push_now(&mut self, next: &SignedRoster, card: &SignedKeyCard, now: &KeyCard) -> Result<(), RosterRefused> {
         let signer = next.signer(card)?;
         next.roster.follows(&self.head)?;
         if !self.head.is_admin(&next.signer_id, &signer.identity_fp) {
             return Err(RosterRefused::NotAdmin);
         }
-        self.settled = signer.active && self.anchor.is_admin(&next.signer_id, &signer.identity_fp);
+        let active = signer.active && is_active(next, now);
+        self.settled = active && self.anchor.is_admin(&next.signer_id, &signer.identity_fp);
         self.head = next.roster.clone();
         if self.settled {
             self.anchor.clone_from(&self.head);
@@ -98,6 +128,10 @@ impl Chain {
     pub fn head(&self) -> Result<&Roster, RosterRefused> {
         if self.settled { Ok(&self.head) } else { Err(RosterRefused::Revoked) }
     }
+}
+
+fn is_active(signed: &SignedRoster, now: &KeyCard) -> bool {
+    now.user_id == signed.signer_id && now.active_device(&signed.device_key).is_some()
 }
 
 #[cfg(test)]
