@@ -1,6 +1,7 @@
 //! Devices that come and go: recovery, removal with new keys, and what the other devices are told (SPEC A1, A3, A5).
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader},
     process::Stdio,
     thread,
@@ -8,6 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use segue_e2e::{
+    fault::{Fault, What},
     person::{Person, Ran, fixture},
     server::{Options, Server},
     story::{ANN, BEN, id, invite, join_as_owner},
@@ -212,49 +214,60 @@ fn two_devices_remove_each_other_and_one_is_first() -> Result<()> {
     Ok(())
 }
 
+/// What a client does that lasts: files come to their places and go, and the server is told and answers.
+const LASTING: [&str; 4] = ["rename", "unlink", "sendto", "recvfrom"];
+
 #[test]
 fn a_removal_and_a_recovery_that_are_killed_anywhere_are_repeated() -> Result<()> {
     let world = World::begin()?;
     let mut code = world.code.clone();
-    // Wherever the kill meets the command: before it sends, while it waits, or after it was answered.
-    for (round, millis) in [0_u64, 5, 15, 30, 45, 60, 80, 100, 130, 160].into_iter().enumerate() {
-        let phone = world.machine(&format!("phone{round}"))?;
-        let with_code = phone.clone().with("SEGUE_RECOVERY_CODE", &code);
-        let arguments = ["recover", world.server.url(), ANN, "--device", "phone", "--json"];
-        killed_after(&with_code, &arguments, millis)?;
-        let again = with_code.run(&arguments)?;
-        assert!(again.code == 0 || again.stderr.contains("already signed in"), "{again:?}");
-        assert_eq!(names(&phone)?[0], "phone");
-        let listed = names(&world.ann)?;
-        assert_eq!(listed.iter().filter(|name| *name == "phone").count(), 1, "a half device: {listed:?}");
-
-        let arguments = ["devices", "remove", "phone", "--yes", "--json"];
-        let first = killed_after(&world.ann, &arguments, millis)?;
-        let again = world.ann.run(&arguments)?;
-        // Whichever of the two showed it: on standard output, or as news of what was completed.
-        let shown = [first.as_str(), &again.stdout, &again.stderr].into_iter().find_map(shown_code);
-        let shown = match shown {
-            Some(shown) => shown,
-            None => {
-                shown_code(&world.ann.run(&["whoami", "--json"])?.stderr).context("the new code was never shown")?
+    let mut met = 0;
+    for call in LASTING {
+        for nth in 1.. {
+            let fault = Fault { call, nth, what: What::Kill };
+            let (next, at_recovery) = recovered_and_removed(&world, &code, &fault)?;
+            code = next.0;
+            met += u32::from(at_recovery) + u32::from(next.1);
+            if !at_recovery && !next.1 {
+                break;
             }
-        };
-        assert_eq!(names(&world.ann)?.len(), 1, "{millis} ms");
-        code = shown;
+        }
     }
-    let last = world.machine("last")?;
-    world.recover(&last, &code, "last")?;
+    ensure!(met >= 12, "only {met} kills met a command");
+    world.recover(&world.machine("last")?, &code, "last")?;
     Ok(())
 }
 
-/// Runs a command that is killed after so long; what it said on both outputs.
-fn killed_after(person: &Person, arguments: &[&str], millis: u64) -> Result<String> {
-    let ran = person.run_with(arguments, |mut child| {
-        thread::sleep(std::time::Duration::from_millis(millis));
-        drop(child.kill());
-        Ok(child.wait_with_output()?)
-    })?;
-    Ok(ran.stdout + &ran.stderr)
+/// A machine recovers and is removed again, each command once killed and repeated. The new code, and whether each kill came.
+fn recovered_and_removed(world: &World, code: &str, fault: &Fault) -> Result<((String, bool), bool)> {
+    let phone = world.machine(&format!("phone {} {}", fault.call, fault.nth))?.with("SEGUE_RECOVERY_CODE", code);
+    let arguments = ["recover", world.server.url(), ANN, "--device", "phone", "--json"];
+    let (_, at_recovery) = killed(&phone, &arguments, fault)?;
+    let again = phone.run(&arguments)?;
+    ensure!(again.code == 0 || again.stderr.contains("already signed in"), "{fault:?}: {again:?}");
+    assert_eq!(names(&phone)?[0], "phone");
+    let listed = names(&world.ann)?;
+    assert_eq!(listed.iter().filter(|name| *name == "phone").count(), 1, "{fault:?}: a half device: {listed:?}");
+
+    let arguments = ["devices", "remove", "phone", "--yes", "--json"];
+    let (first, at_removal) = killed(&world.ann, &arguments, fault)?;
+    let again = world.ann.run(&arguments)?;
+    assert_eq!(names(&world.ann)?.len(), 1, "{fault:?}: {again:?}");
+    // Whichever of the two showed it: on standard output, or as news of what was completed.
+    let shown = [&first, &again.stdout, &again.stderr].into_iter().find_map(|said| shown_code(said));
+    Ok((
+        (shown.with_context(|| format!("{fault:?}: the new code was never shown: {again:?}"))?, at_removal),
+        at_recovery,
+    ))
+}
+
+/// Runs a command that meets a kill; what it said on both outputs, and whether it came.
+fn killed(person: &Person, arguments: &[&str], fault: &Fault) -> Result<(String, bool)> {
+    let log = person.work().join("strace");
+    let ran = person.under(fault.wrapper(&log)).run(arguments)?;
+    let met = Fault::was_met(&log)?;
+    fs::remove_file(log)?;
+    Ok((ran.stdout + &ran.stderr, met))
 }
 
 /// The recovery code in what a command said.
