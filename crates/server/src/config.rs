@@ -50,6 +50,10 @@ pub struct Config {
     #[arg(long, env = "SEGUE_REQUESTS_PER_MINUTE", value_name = "N", default_value_t = limits::REQUESTS_PER_MINUTE,
           value_parser = value_parser!(u32).range(1..))]
     pub requests_per_minute: u32,
+    /// How long the code of a device handoff lives, in seconds: 60 to 900.
+    #[arg(long, env = "SEGUE_PAIRING_SECONDS", value_name = "SECONDS", default_value_t = limits::PAIRING_SECONDS_DEFAULT,
+          value_parser = value_parser!(u32).range(i64::from(limits::PAIRING_SECONDS_MIN)..=i64::from(limits::PAIRING_SECONDS_MAX)))]
+    pub pairing_seconds: u32,
     /// SMTP server that mails are sent by: smtps://user:password@host (TLS), smtp://host (STARTTLS), smtp://host?tls=none.
     /// Without one, mails are written to files in DIR/mail. It may hold a password: prefer the environment.
     #[arg(long, env = "SEGUE_SMTP_URL", value_name = "URL", hide_env_values = true)]

@@ -143,6 +143,7 @@ async fn open(config: &Config, url: &str) -> anyhow::Result<App> {
     let settings = Settings {
         plan: config.plan,
         requests_per_minute: config.requests_per_minute,
+        pairing_seconds: config.pairing_seconds,
         sign_up: config.sign_up.clone(),
         connections: bounds(config),
         trusted_proxies: Proxies(config.trusted_proxies.clone()),
