@@ -198,6 +198,21 @@ pub enum Turn {
     },
 }
 
+/// After how long a turn of which nothing came is taken for one that was killed, in ms. Claude Code ends commands after ten
+/// minutes at most.
+pub const TURN_SILENCE_MAX_MS: i64 = 15 * 60 * 1000;
+
+impl Turn {
+    /// Whether it is worth waiting for, at `now_ms` since 1970: it runs, and something came of it in the last
+    /// [`TURN_SILENCE_MAX_MS`].
+    pub fn is_alive(&self, now_ms: i64) -> bool {
+        match self {
+            Self::Idle => false,
+            Self::Running { since_ms, .. } => now_ms.saturating_sub(*since_ms) < TURN_SILENCE_MAX_MS,
+        }
+    }
+}
+
 /// How to start a tool with a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResumeCommand {

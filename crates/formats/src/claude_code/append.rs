@@ -33,6 +33,8 @@ pub(crate) const MAX_TURNS_TEXT: usize = 1024 * 1024;
 
 /// The longest of these that is taken over, in bytes: a path.
 const MAX_PLACE: usize = 8 * 1024;
+/// The field that tells these lines from the tool's own: nobody is answering them. The tool ignores fields it does not know.
+pub(super) const APPENDED_BY: &str = "appendedBy";
 /// The model of answers that this tool did not get itself; it uses the name so too.
 const NO_MODEL: &str = "<synthetic>";
 
@@ -229,7 +231,7 @@ fn line(turn: &Message, parent: &str, place: &Map<String, Value>) -> Value {
     let time = Timestamp::from_millisecond(turn.at).unwrap_or_default();
     let mut line = json!({
         "parentUuid": parent, "isSidechain": false, "type": kind, "message": message, "uuid": turn.id,
-        "timestamp": format!("{time:.3}"),
+        "timestamp": format!("{time:.3}"), APPENDED_BY: "segue",
     });
     if let Some(fields) = line.as_object_mut() {
         fields.extend(place.clone());

@@ -9,6 +9,7 @@
 //! - `stop_reason` is `tool_use` where calls follow, each with a result when it has ended or was refused. Every other one
 //!   ends the turn, with a terminal also a `turn_duration`.
 //! - Whoever interrupts leaves what came so far, without `stop_reason`, and `[Request interrupted by user]`.
+//! - What was appended here starts no turn, and nobody answers it before the tool is resumed.
 //! - A tool that was killed leaves a prompt or a result without an answer. `since_ms` is all that tells it from one that
 //!   works.
 
@@ -16,9 +17,11 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::time::UNIX_EPOCH;
 
-use memchr::memrchr;
+use memchr::{memmem, memrchr};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
+use super::append::APPENDED_BY;
 use super::messages::is_local;
 use super::record::{Content, NativeMessage, Record, readable};
 use crate::active_view::PARTIAL_MAX;
@@ -73,9 +76,10 @@ fn judge(end: &[u8], changed: i64) -> Option<Turn> {
         let start = memrchr(b'\n', body).map_or(0, |at| at + 1);
         let text = readable(&body[start..]);
         let last = rest.len() == end.len();
-        match Record::parse(&text[whole(&text)]) {
+        let line = &text[whole(&text)];
+        match Record::parse(line) {
             Some(record) => {
-                if let Some(turn) = judge_line(&record, changed) {
+                if let Some(turn) = judge_line(&record, line, changed) {
                     return Some(turn);
                 }
             }
@@ -93,17 +97,29 @@ fn running(partial: Option<String>, since_ms: i64) -> Turn {
 }
 
 /// What a line says; `None` if it says nothing about turns.
-fn judge_line(record: &Record<'_>, changed: i64) -> Option<Turn> {
+fn judge_line(record: &Record<'_>, line: &[u8], changed: i64) -> Option<Turn> {
     if record.is_side() || record.is_meta == Some(true) {
         return None;
     }
     let since = record.at().unwrap_or(changed);
     match record.kind.as_str() {
+        "user" | "assistant" if is_appended(line) => Some(Turn::Idle),
         "user" => judge_user(&record.native_message()?, since),
         "assistant" => Some(judge_answer(record, since)),
         "system" if record.subtype.as_deref() == Some("turn_duration") => Some(Turn::Idle),
         _ => None,
     }
+}
+
+/// Whether a line was appended here, and not written by the tool.
+fn is_appended(line: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Mark {
+        appended_by: Option<IgnoredAny>,
+    }
+    memmem::find(line, APPENDED_BY.as_bytes()).is_some()
+        && serde_json::from_slice::<Mark>(line).is_ok_and(|mark| mark.appended_by.is_some())
 }
 
 fn judge_user(message: &NativeMessage<'_>, since: i64) -> Option<Turn> {

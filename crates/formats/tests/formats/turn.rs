@@ -4,7 +4,7 @@
 use std::fs;
 
 use segue_formats::active_view::PARTIAL_MAX;
-use segue_formats::{ClaudeCode, Format as _, Found, Turn};
+use segue_formats::{ClaudeCode, Format as _, Found, TURN_SILENCE_MAX_MS, Turn};
 
 use crate::recorded::RECORDED;
 use crate::scene::Scene;
@@ -66,6 +66,12 @@ fn the_last_line_that_counts_decides() {
         ("an error", line("assistant", r#","isApiErrorMessage":true,"message":{"content":[]}"#), Turn::Idle),
         ("a local command", done.clone() + &user("\"<command-name>/model</command-name>\""), Turn::Idle),
         ("a caveat", done.clone() + &user("\"x\"").replace("\"uuid\"", "\"isMeta\":true,\"uuid\""), Turn::Idle),
+        (
+            "what was appended",
+            done.clone() + &user("\"x\"").replace("\"uuid\"", "\"appendedBy\":\"segue\",\"uuid\""),
+            Turn::Idle,
+        ),
+        ("words about that", done.clone() + &user("\"appendedBy\""), running(None)),
         ("a helper", done.clone() + &user("\"x\"").replace("\"uuid\"", "\"isSidechain\":true,\"uuid\""), Turn::Idle),
     ] {
         assert_eq!(turn(&end), expected, "{name}");
@@ -120,4 +126,13 @@ fn recorded_sessions_are_idle_at_their_end_and_not_while_a_tool_works() {
         }
         assert!(calls > 1 || version == "2.1.197-tui-compact-rename", "{version}: {calls}");
     }
+}
+
+#[test]
+fn a_turn_that_is_silent_for_long_is_not_waited_for() {
+    let turn = running(None);
+    for (after, alive) in [(-1, true), (0, true), (TURN_SILENCE_MAX_MS - 1, true), (TURN_SILENCE_MAX_MS, false)] {
+        assert_eq!(turn.is_alive(AT + after), alive, "{after}");
+    }
+    assert!(!Turn::Idle.is_alive(AT) && !Turn::Running { partial: None, since_ms: i64::MIN }.is_alive(i64::MAX));
 }
