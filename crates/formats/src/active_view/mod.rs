@@ -25,8 +25,9 @@
 //!
 //! The source captures the session into a [`TailSink`], keeps [`Handed::of`](crate::Handed::of) it, and makes an
 //! [`ActiveView`]. The destination parses it and asks [`ActiveView::verify_tail`] before it shows anything, and
-//! [`ActiveView::verify_whole`] of the `view.jsonl` that follows. What it adds comes back by
-//! [`Format::append`](crate::Format::append), or by [`Format::fork`](crate::Format::fork).
+//! [`ActiveView::verify_whole`] of the `view.jsonl` that follows. What comes back goes on from the same head
+//! ([`TailSink::behind`]); the source takes [`ActiveView::messages_since`] and gives them to
+//! [`Format::append`](crate::Format::append), or to [`Format::fork`](crate::Format::fork).
 
 mod bytes;
 mod chat;
@@ -34,6 +35,7 @@ mod check;
 mod cut;
 mod fit;
 mod head;
+mod since;
 mod sink;
 mod verify;
 
@@ -47,6 +49,7 @@ pub use bytes::{HeadHash, KeyCardBytes, Secret32};
 pub use chat::{Chat, Draft, Partial, Pointer, Source, SourceKind};
 pub use check::{ActiveViewError, COUNT_MAX, DRAFT_MAX, KEY_CARD_MAX, PARTIAL_MAX, ROOM_MAX};
 pub use head::HeadHasher;
+pub use since::SinceError;
 pub use sink::{TAIL_MAX, TailSink};
 pub use verify::OtherChat;
 
@@ -172,6 +175,14 @@ impl ActiveView {
 }
 
 impl Entry {
+    /// Adds its line to a head.
+    pub(super) fn add_to(&self, head: &mut HeadHasher) {
+        match self {
+            Self::Line { line } => head.add_line(line.as_bytes()),
+            Self::Short { hash, .. } => head.add_hash(&hash.0),
+        }
+    }
+
     /// The message, and whether it is whole. `None` where the line is no message, which [`ActiveView::parse`] refuses.
     pub fn message(&self) -> Option<(Message, bool)> {
         match self {

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::cut::{ID_MAX, cut};
-use super::{ActiveView, Entry, HeadHash, HeadHasher};
+use super::{ActiveView, HeadHash, HeadHasher};
 use crate::lines::Lines;
 use crate::view::MAX_VIEW_LINE;
 
@@ -37,10 +37,7 @@ impl ActiveView {
         let mut head = HeadHasher::behind(self.tail.before, self.tail.skipped);
         let mut last = None;
         for entry in &self.tail.messages {
-            match entry {
-                Entry::Line { line } => head.add_line(line.as_bytes()),
-                Entry::Short { hash, .. } => head.add_hash(&hash.0),
-            }
+            entry.add_to(&mut head);
             last = entry.message().map(|(message, _)| cut(&message.id, ID_MAX).to_owned());
         }
         let from_start = self.tail.skipped > 0 || self.tail.before == HeadHash::EMPTY;
@@ -54,7 +51,11 @@ impl ActiveView {
 
     /// Whether `view`, a whole `view.jsonl`, is the chat that the head names. Holds one line at a time.
     pub fn verify_whole(&self, view: impl BufRead) -> Result<(), OtherChat> {
-        let head = head_of(view)?;
+        self.verify_head(&head_of(view)?)
+    }
+
+    /// As [`ActiveView::verify_whole`], of a chat whose head is known already.
+    pub fn verify_head(&self, head: &HeadHasher) -> Result<(), OtherChat> {
         if (head.hash(), head.count()) == (self.chat.head_hash, self.chat.count) {
             Ok(())
         } else {
