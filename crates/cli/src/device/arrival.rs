@@ -1,14 +1,11 @@
 //! A chat that has arrived: the whole session follows its view, is proven to be the same chat, and is put where its tool finds
 //! it (SPEC D1, D11).
 
-use std::io::BufReader;
-
 use data_encoding::HEXLOWER;
 use segue_bundle::{Expected, OpenedBundle, Reader, verify_envelope};
 use segue_domain::{PairingId, SessionId};
-use segue_formats::active_view::ActiveView;
+use segue_formats::active_view::{ActiveView, TailSink};
 use segue_signed::{BundleKind, SignedKeyCard, Wrap};
-use tempfile::tempfile;
 
 use super::scene::Secrets;
 use crate::{
@@ -139,13 +136,10 @@ fn record(
 
 /// The same-chat proof: what was fetched has the head that the view named.
 fn prove(record: &Record, view: &ActiveView, content: &std::path::Path) -> Result<()> {
-    let failed = |error: std::io::Error| CliError::file("write", content, &error);
-    let mut file = std::io::BufWriter::new(tempfile().map_err(failed)?);
+    let mut whole = TailSink::default();
     let format = segue_formats::format_for(record.header.tool);
-    format.view(&content.join("native"), &mut file).map_err(CliError::session)?;
-    let mut file = file.into_inner().map_err(|error| failed(error.into_error()))?;
-    std::io::Seek::rewind(&mut file).map_err(failed)?;
-    view.verify_whole(BufReader::new(file)).map_err(|error| {
+    format.view(&content.join("native"), &mut whole).map_err(CliError::session)?;
+    view.verify_head(&whole.head()).map_err(|error| {
         CliError::verification(format!("this is not the chat that was moved: {error}"))
             .hint("Nothing was put in place. Make a new code on the other device.")
     })

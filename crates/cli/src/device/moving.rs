@@ -3,7 +3,7 @@
 use segue_api::pairings::ReleaseView;
 use segue_crypto::pairing::{Purpose, Released, SizeClass};
 use segue_domain::{Clock as _, limits};
-use segue_formats::{Found, Turn};
+use segue_formats::Found;
 use segue_signed::{lv::lv_cat, sha256};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -141,7 +141,9 @@ impl Moving<'_> {
         let mut said = false;
         while !self.wanted.now && SystemClock.now() < until {
             let now = format.find(&tools, &found.native_id).ok().flatten().unwrap_or_else(|| found.clone());
-            let Ok(Turn::Running { .. }) = format.turn(&now) else { return Ok(()) };
+            if !format.turn(&now).is_ok_and(|turn| turn.is_alive(SystemClock.now().as_millis())) {
+                return Ok(());
+            }
             if !said {
                 let text = "A reply is still being written: it is finished first, for at most 45 seconds.";
                 self.offering.output.event("turn", text.to_owned(), json!({}))?;
