@@ -4,6 +4,9 @@
 //! time, so that the view has the same message, byte for byte, on both devices. What a line says beside that (directory,
 //! version, branch) is taken from the leaf. All lines are written at once and synced, so that a crash leaves all or
 //! nothing of them. The tool may have the session open meanwhile; it does not lock it, and goes on from what it knows.
+//!
+//! Seen with Claude Code 2.1.197: it shows these lines and sends them. Where the last words are the person's, it puts its
+//! own "No response requested." behind them when something new is asked.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -14,7 +17,6 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::capture::{open, read_whole};
 use super::chain::{is_settled, leaf};
@@ -22,8 +24,9 @@ use super::index::{Index, Key};
 use super::layout::{is_session_id, session_of};
 use super::messages::Converter;
 use super::record::{Record, readable};
-use crate::active_view::{HeadHash, HeadHasher};
-use crate::view::{Message, Part, Pieces, Role, VIEW_VERSION, ViewSink, write_message};
+use super::since::Since;
+use crate::active_view::HeadHasher;
+use crate::view::{Message, Part, Role, VIEW_VERSION, write_message};
 use crate::{AppendError, Appended, CaptureError, Found, Handed};
 
 /// Most messages that are appended at once. What comes back fits into 64 KiB.
@@ -68,7 +71,7 @@ impl Lines {
         let mut since = Since::new(handed.count);
         let (progress, chain) = read_whole(&mut file, len, "", &mut Some(&mut since))?;
         let there = since.of(handed, turns)?;
-        let (turns, head) = (&turns[there..], since.head);
+        let (turns, head) = (&turns[there..], since.head());
         let index = &progress.scan.index;
         let settled = is_settled(index, &chain);
         if turns.is_empty() {
@@ -200,7 +203,7 @@ fn written(
     head: HeadHasher,
 ) -> io::Result<(Vec<u8>, HeadHasher)> {
     let (mut text, mut converter) = (Vec::new(), Converter::default());
-    let mut view = Since { head, ..Since::new(u64::MAX) };
+    let mut view = Since::behind(head);
     for turn in turns {
         let line = line(turn, &parent, &place).to_string();
         let record = Record::parse(line.as_bytes()).ok_or(io::ErrorKind::InvalidData)?;
@@ -210,7 +213,7 @@ fn written(
         writeln!(text, "{line}")?;
         parent.clone_from(&turn.id);
     }
-    Ok((text, view.head))
+    Ok((text, view.head()))
 }
 
 fn line(turn: &Message, parent: &str, place: &Map<String, Value>) -> Value {
@@ -237,71 +240,4 @@ fn line(turn: &Message, parent: &str, place: &Map<String, Value>) -> Value {
         fields.extend(place.clone());
     }
     line
-}
-
-/// Hashes a view, and keeps what it has behind its first `count` messages.
-struct Since {
-    count: u64,
-    head: HeadHasher,
-    at_count: Option<HeadHash>,
-    pieces: Pieces,
-    /// Of the lines behind, as many as could have been appended.
-    behind: Vec<[u8; 32]>,
-}
-
-impl Since {
-    fn new(count: u64) -> Self {
-        let head = HeadHasher::default();
-        let at_count = (count == 0).then_some(HeadHash::EMPTY);
-        Self { count, head, at_count, pieces: Pieces::default(), behind: Vec::new() }
-    }
-
-    fn add(&mut self, line: [u8; 32]) {
-        if self.head.count() >= self.count && self.behind.len() < MAX_TURNS {
-            self.behind.push(line);
-        }
-        self.head.add_hash(&line);
-        if self.head.count() == self.count {
-            self.at_count = Some(self.head.hash());
-        }
-    }
-
-    /// How many of `turns` are in a session that is otherwise as it was handed over.
-    fn of(&self, handed: &Handed, turns: &[Message]) -> Result<usize, AppendError> {
-        if self.at_count != Some(handed.head_hash) {
-            return Err(AppendError::Changed);
-        }
-        let messages = self.head.count() - self.count;
-        let same =
-            turns.iter().zip(&self.behind).take_while(|(turn, line)| hash_of(turn).as_ref() == Some(*line)).count();
-        if same as u64 == messages { Ok(same) } else { Err(AppendError::Grew { messages }) }
-    }
-}
-
-fn hash_of(turn: &Message) -> Option<[u8; 32]> {
-    let mut line = Vec::new();
-    write_message(turn.clone(), &mut line).ok()?;
-    line.pop();
-    Some(Sha256::digest(&line).into())
-}
-
-impl Write for Since {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let (taken, line) = self.pieces.take(bytes)?;
-        if let Some(line) = line {
-            self.add(Sha256::digest(&line).into());
-        }
-        Ok(taken)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl ViewSink for Since {
-    fn restart(&mut self) -> io::Result<()> {
-        *self = Self::new(self.count);
-        Ok(())
-    }
 }

@@ -29,6 +29,7 @@ mod place;
 mod record;
 mod route;
 mod scan;
+mod since;
 mod transcript;
 mod turn;
 
