@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use segue_domain::{Clock, Plan, Timestamp, limits};
+use tokio::sync::Notify;
 
 use crate::{
     config::SignUp,
@@ -41,6 +42,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Who listens.
     pub news: News,
+    /// Something sealed was deleted: it is to be nowhere on disk.
+    pub scrubbing: Notify,
     /// The server's own 16 bytes, which stand in every key of a pairing.
     pub server_id: [u8; 16],
 }

@@ -20,7 +20,7 @@ mod stream;
 pub(crate) use backfill::{fetch, manifest, pack, put};
 pub(crate) use destination::{acknowledge, answer, complete, lease, send_back};
 pub(crate) use linking::link;
-pub(crate) use relay::{expire_due, forget, remove_device, tick};
+pub(crate) use relay::{expire_due, forget, remove_device, scrub, tick};
 pub(crate) use seen::{Side, see};
 pub(crate) use source::{claim, issue, receive, refuse, revoke, take_back};
 pub(crate) use stream::listen;

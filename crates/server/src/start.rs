@@ -16,6 +16,7 @@ use serde_json::json;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    sync::Notify,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -158,6 +159,7 @@ async fn open(config: &Config, url: &str) -> anyhow::Result<App> {
         post,
         rates: Rates::new(settings.requests_per_minute),
         news: News::default(),
+        scrubbing: Notify::new(),
         server_id,
         settings,
     })

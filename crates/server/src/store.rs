@@ -235,6 +235,15 @@ impl Db {
         })
     }
 
+    /// Makes "deleted" true of what was sealed for a pairing: on SQLite nothing of it stands in the file or its log afterwards, on
+    /// PostgreSQL nothing in the table. False when it could not be done now.
+    pub async fn scrub(&self) -> Result<bool, sqlx::Error> {
+        match self {
+            Self::Sqlite { write, .. } => write.empty_log().await,
+            Self::Postgres(pool) => sqlx::query("VACUUM pairing_messages").execute(pool).await.map(|_| true),
+        }
+    }
+
     /// How many connections there are now.
     pub fn pool(&self) -> Pool {
         let of = |size: u32, idle: usize| {

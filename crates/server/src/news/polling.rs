@@ -25,6 +25,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
         () = poll(&app) => {}
         () = relaying::hear(&app) => {}
         () = relaying::tell(&app) => {}
+        () = relay::scrub(&app) => {}
     }
     app.news.closing.cancel();
 }

@@ -1,5 +1,7 @@
 //! The only place that changes a pairing's state.
 
+use std::time::Duration;
+
 use segue_api::{Code, pairings::Pairing as Seen};
 use segue_domain::{
     DeviceId, Pairing, PairingId, Timestamp, UserId, limits,
@@ -24,6 +26,8 @@ pub(super) struct Turn<'a> {
     pub(super) tx: Tx<'static>,
     pub(super) loaded: Loaded,
     pub(super) now: Timestamp,
+    /// Whether something sealed was deleted.
+    pub(super) deleted: bool,
 }
 
 impl<'a> Turn<'a> {
@@ -36,7 +40,7 @@ impl<'a> Turn<'a> {
 
     /// One that is loaded, at the time behind its lock.
     pub(super) fn of(app: &'a App, tx: Tx<'static>, loaded: Loaded) -> Self {
-        Self { app, tx, loaded, now: app.clock.now() }
+        Self { app, tx, loaded, now: app.clock.now(), deleted: false }
     }
 
     /// Does it, with what `leave` leaves for the other side, and shows it to who asked. What came too late is recorded as that.
@@ -63,12 +67,21 @@ impl<'a> Turn<'a> {
         leave: &[(Kind, &[u8])],
         fetch_token: Option<&[u8; 32]>,
     ) -> Result<Option<Rejected>, Failure> {
-        apply(&mut self.tx, &mut self.loaded, event, leave, fetch_token, self.now).await
+        let before = self.loaded.version;
+        let applied = apply(&mut self.tx, &mut self.loaded, event, leave, fetch_token, self.now).await;
+        // Only what is waited for leaves nothing behind: a lease, an answer, a return.
+        let kept = matches!(event, Event::Lease { .. } | Event::Confirm { .. } | Event::Return { .. });
+        self.deleted |= self.loaded.version != before && !kept;
+        applied
     }
 
     /// Commits, and wakes who listens.
     pub(super) async fn commit(self) -> Result<(), Failure> {
+        let deleted = self.deleted;
         self.tx.commit().await?;
+        if deleted {
+            self.app.scrubbing.notify_one();
+        }
         self.app.news.tell(Announced::one(Topic::Pairing(self.loaded.id), self.loaded.version));
         Ok(())
     }
@@ -151,6 +164,22 @@ pub(crate) async fn tick(app: &App, id: PairingId) -> Result<(), Failure> {
     let mut turn = Turn::of(app, tx, loaded);
     turn.apply(&Event::Tick, &[], None).await?;
     turn.commit().await
+}
+
+/// Time between two scrubs: many deletions share one.
+const SCRUB_PAUSE: Duration = Duration::from_secs(1);
+
+/// Makes deletions true on disk until the server stops; what could not be done now is done with the next.
+pub(crate) async fn scrub(app: &App) {
+    loop {
+        app.scrubbing.notified().await;
+        match app.db.scrub().await {
+            Ok(true) => {}
+            Ok(false) => app.scrubbing.notify_one(),
+            Err(error) => tracing::warn!(%error, "what was deleted may still stand on disk"),
+        }
+        tokio::time::sleep(SCRUB_PAUSE).await;
+    }
 }
 
 /// Records ends that nobody asked about; at most `limit`, and says how many there were.

@@ -217,6 +217,7 @@ pub(crate) async fn receive(app: &App, principal: &Principal, id: PairingId) -> 
     let side = Side::of(principal);
     let mut turn = Turn::begin(app, id, |loaded| side.is_source(loaded)).await?;
     messages::delete(&mut turn.tx, id, &[Kind::Returned]).await?;
+    turn.deleted = true;
     let answer = seen(app, &mut turn.tx, &turn.loaded, &side, turn.now).await;
     turn.commit().await?;
     answer

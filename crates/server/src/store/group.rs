@@ -141,6 +141,23 @@ impl Writer {
         Ok(member)
     }
 
+    /// Empties the log, where what was deleted would still stand. False when a reader or a group is in the way.
+    pub(super) async fn empty_log(&self) -> Result<bool, sqlx::Error> {
+        let mut turn = timeout(WAIT, self.turn.lock()).await.map_err(|_| sqlx::Error::PoolTimedOut)?;
+        if turn.begun.is_some() {
+            return Ok(false);
+        }
+        if turn.connection.is_none() {
+            turn.connection = Some(self.pool.acquire().await?);
+        }
+        let connection = turn.connection.as_deref_mut().ok_or(sqlx::Error::PoolClosed)?;
+        let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await?;
+        if !self.waits() {
+            turn.connection = None;
+        }
+        Ok(busy == 0)
+    }
+
     /// Closes the pool once the group that is open has ended.
     pub(super) async fn close(&self) {
         self.turn.lock().await.end("COMMIT", self).await;

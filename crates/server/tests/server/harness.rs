@@ -252,6 +252,7 @@ impl TestServer {
             rates: Rates::new(settings.requests_per_minute),
             metrics: Arc::new(Metrics::new(BEGIN)),
             news: News::default(),
+            scrubbing: tokio::sync::Notify::new(),
             server_id,
             settings: settings.clone(),
         });
