@@ -44,6 +44,7 @@ mod races;
 mod recovering;
 mod reference;
 mod schema;
+mod scrubbing;
 mod slow;
 mod snapshots;
 mod teams;

@@ -16,10 +16,9 @@ use segue_signed::{
 use serde_json::json;
 
 use crate::harness::{
-    Database, HOUR_MS, Person, TestServer,
+    HOUR_MS, Person, TestServer,
     live::Live,
     pairing::{Guest, Shown, claimed, issue, release},
-    raw::PATIENCE,
     seal::{TestPack, draw},
 };
 
@@ -473,31 +472,4 @@ on_both! {
         assert_eq!(words(&next(&mut live).await), ("revoked", "device_removed"));
         assert_eq!(other.state().await.0, "issued");
     }
-}
-
-/// SPEC D10: "deleted" is true on disk, in the log of the database too.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_stands_nowhere_in_the_files_of_the_database() {
-    let server = TestServer::start(Database::sqlite()).await;
-    let ann = server.owner().await;
-    let (shown, guest, view) = (ann.show(1).await, Guest::new(&server.url), release());
-    guest.lease(&shown).await;
-    guest.answer(&shown, 1).await;
-    shown.claim(1, &view, None).await;
-    let folder = server.folder.path().to_owned();
-    let needle = view[80..112].to_vec();
-    let stands = move || {
-        ["segue.db", "segue.db-wal"].iter().any(|name| {
-            let bytes = std::fs::read(folder.join(name)).unwrap_or_default();
-            bytes.windows(needle.len()).any(|window| window == needle)
-        })
-    };
-    assert!(stands(), "it is there as long as it waits");
-    guest.acknowledge(&shown).await;
-    let gone = async {
-        while stands() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, gone).await.expect("it still stands on disk");
 }
