@@ -1,11 +1,18 @@
 //! Signed structures: whatever is accepted is written back byte for byte, so that a hash of one has one meaning.
 
-use segue_signed::{Card, Header, SignedEnvelope, SignedKeyCard, SignedRoster, TeamKeyWrap, Wrap, sig};
+use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
+use segue_crypto::{Keyring, KeyringKey, KeyringPlace};
+use segue_signed::{
+    Card, CardChange, Header, RootWrap, SignedEnvelope, SignedKeyCard, SignedRoster, TeamKeyWrap, Wrap, lv::Writer, sig,
+};
 
 use super::Target;
 use crate::corpus;
 
-/// Envelope, header, card, key card, wrap, roster, team key and signature.
+/// Whose keyring is read.
+const OWNER: KeyringPlace<'static> = KeyringPlace { user_id: "usr_ann", epoch: 9, version: 1 };
+
+/// Envelope, header, card, key card, wrap, roster, team key, root wrap, keyring and signature.
 pub(super) struct Signed;
 
 impl Target for Signed {
@@ -15,16 +22,20 @@ impl Target for Signed {
 
     fn corpus(&self) -> Vec<Vec<u8>> {
         let keys = ["bytes", "envelope", "wrap", "own_wrap", "sender_card"];
-        let mut inputs: Vec<_> = ["envelope.json", "keycard.json", "wrap.json", "team.json", "bundle.json"]
-            .iter()
-            .flat_map(|name| corpus::vectors(name, &keys))
-            .collect();
+        let mut inputs: Vec<_> =
+            ["envelope.json", "keycard.json", "wrap.json", "team.json", "bundle.json", "devices.json"]
+                .iter()
+                .flat_map(|name| corpus::vectors(name, &keys))
+                .collect();
         let headers: Vec<_> = inputs.iter().filter_map(|bytes| SignedEnvelope::parse(bytes).ok()).collect();
         inputs.extend(headers.iter().map(|signed| signed.envelope.header.card.encode()));
         // Key, signature and message.
         inputs.extend(headers.iter().map(|signed| {
             [&signed.envelope.header.device_key[..], &signed.signature, &signed.envelope.encode()].concat()
         }));
+        // A plain keyring.
+        let root = Writer::default().u32(1).bytes(&[7; 32]).finish();
+        inputs.push(Writer::labelled("segue/keyring/1").text(OWNER.user_id).u64(1).list(&[root], Vec::clone).finish());
         inputs
     }
 
@@ -35,6 +46,8 @@ impl Target for Signed {
             b"\x0fsegue/keycard/1",
             b"\x0csegue/card/1",
             b"\x0esegue/roster/1",
+            b"\x10segue/rootwrap/1",
+            b"\x0fsegue/keyring/1",
             b"\x05admin",
             b"\x06member",
             b"\x08snapshot",
@@ -58,7 +71,7 @@ impl Target for Signed {
     }
 
     fn run(&self, input: &[u8]) -> String {
-        let people = [key_card(input), roster(input), team_key(input)];
+        let people = [key_card(input), roster(input), team_key(input), root_wrap(input), keyring(input)];
         let outcomes = [envelope(input), header(input), card(input), wrap(input), signature(input)];
         [people.as_slice(), outcomes.as_slice()].concat().join("; ")
     }
@@ -81,6 +94,9 @@ fn key_card(input: &[u8]) -> String {
         Ok(signed) => {
             assert!(signed.encode() == input, "the key card is written otherwise than it was read");
             assert!(signed.verify(None).is_err() || signed.verify_alone().is_ok(), "a chain of unsigned cards");
+            if let Ok(CardChange::Added(_)) = CardChange::between(&signed.card, &signed.card) {
+                panic!("a card adds a device to itself");
+            }
             format!("key card {:?} {:?}", signed.verify(None).err(), signed.verify(Some(&signed.card)).err())
         }
         Err(error) => error.to_string(),
@@ -104,6 +120,30 @@ fn team_key(input: &[u8]) -> String {
         Ok(wrap) => {
             assert!(wrap.encode() == input, "the team key is written otherwise than it was read");
             format!("team key {}", wrap.key_epoch)
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+fn root_wrap(input: &[u8]) -> String {
+    match RootWrap::parse(input) {
+        Ok(wrap) => {
+            assert!(wrap.encode() == input, "the root wrap is written otherwise than it was read");
+            format!("root wrap {}", wrap.epoch)
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+/// What is sealed opens to what was parsed, whoever made it.
+fn keyring(input: &[u8]) -> String {
+    match Keyring::parse(input, OWNER) {
+        Ok(keyring) => {
+            let key = KeyringKey::from_bytes([1; 32]);
+            let sealed = keyring.seal(&mut ChaCha20Rng::from_seed([2; 32]), &key, OWNER);
+            let opened = Keyring::open(&key, OWNER, &sealed).expect("what was sealed opens");
+            assert!(opened.roots().count() == keyring.roots().count(), "the keyring lost a root");
+            format!("keyring {}", keyring.roots().count())
         }
         Err(error) => error.to_string(),
     }

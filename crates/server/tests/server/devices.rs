@@ -6,14 +6,16 @@ use segue_api::{
     Bytes,
     account::Account,
     devices::{Devices, Recovery, Renew},
+    teams::{ListedRoster, Rosters},
 };
 use segue_domain::limits;
-use segue_signed::RootWrap;
+use segue_signed::{MemberRole, RootWrap, SignedKeyCard, SignedRoster, roster::Chain};
 use tokio::time::timeout;
 
 use crate::harness::{
     Person, TestServer,
     live::kinds,
+    roster::{after, id, keys},
     seal::{Draft, TestPack, draw},
 };
 
@@ -125,7 +127,7 @@ on_both! {
             let Some(last) = page.last() else { break };
             assert!(page.len() <= usize::try_from(limits::PAGE_CARDS_MAX).unwrap());
             cards += page.len();
-            seen = segue_signed::SignedKeyCard::parse(&last.key_card.0).unwrap().card.seq;
+            seen = SignedKeyCard::parse(&last.key_card.0).unwrap().card.seq;
         }
         assert_eq!((cards, seen), (41, 41));
     }
@@ -172,5 +174,36 @@ on_both! {
         // What waited for the old key is still claimed.
         assert_eq!(ben.claim(&handoff.handoff_id, draft.claim).await.status, 200);
         ben.push_new(&TestPack::new(1_500)).await;
+    }
+
+    async fn an_admin_with_new_keys_publishes_by_the_right_of_the_old_ones(server: TestServer) {
+        let (ann, ben) = server.ann_and_ben().await;
+        let (ann, second) = ann.with_second().await;
+        let roster = ann.team_with(&[&ben]).await;
+        let removal = ann.removal(&[&second.device_id()]);
+        assert_eq!(ann.renew(&removal.body).await.status, 200);
+        let (stale, ann) = (ann, removal.after);
+        // The removed device has the old right, and no access.
+        let wrong = after(&roster, &[(&stale, MemberRole::Admin), (&ben, MemberRole::Admin)]);
+        assert_eq!(second.publish(&wrong, Vec::new()).await.status, 401);
+        let mended = after(&roster, &[(&ann, MemberRole::Admin), (&ben, MemberRole::Member)]);
+        assert_eq!(mended.epoch, 2);
+        let published = ann.publish(&mended, keys(&[&ann, &ben])).await;
+        assert_eq!(published.status, 200, "{}", String::from_utf8_lossy(&published.body));
+        // Whoever reads the chain is given the card of the old key for it, and may follow.
+        let chain: Rosters = ben.get(&format!("/api/v1/teams/{}/rosters?after=0", id(&roster))).await.ok();
+        let read = |listed: &ListedRoster| {
+            let signed = SignedRoster::parse(&listed.roster.0).unwrap();
+            (signed, SignedKeyCard::parse(&listed.signer.key_card.0).unwrap())
+        };
+        let (first, card) = read(&chain.rosters[0]);
+        let mut followed = Chain::begin_now(&first, &card, ann.card()).unwrap();
+        let (next, card) = read(&chain.rosters[1]);
+        assert_eq!(card.card.identity_key, stale.card().identity_key);
+        followed.push_now(&next, &card, ann.card()).unwrap();
+        assert_eq!(followed.head().unwrap(), &mended);
+        // From then on by her new key.
+        let again = after(&mended, &[(&ann, MemberRole::Admin), (&ben, MemberRole::Admin)]);
+        assert_eq!(ann.publish(&again, Vec::new()).await.status, 200);
     }
 }

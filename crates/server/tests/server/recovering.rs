@@ -3,11 +3,13 @@
 use futures::future::join_all;
 use segue_api::{
     account::Account,
-    devices::{DEVICE_EVENTS, Devices, NewCode, Recovery},
+    devices::{DEVICE_EVENTS, Devices, NewCode, OpenRecovery, Recovery},
 };
+use segue_domain::limits;
+use segue_server::{app::Settings, proxies::Proxies};
 use segue_signed::sha256;
 
-use crate::harness::{Person, TestServer, seal::draw};
+use crate::harness::{HOUR_MS, Person, TestServer, person::Answer, seal::draw};
 
 on_both! {
     async fn who_has_the_code_becomes_a_device(server: TestServer) {
@@ -118,5 +120,29 @@ on_both! {
         assert_eq!(events.iter().map(|event| event.kind.as_str()).collect::<Vec<_>>(), ["recovery_code_made"], "told once");
         let short = NewCode { recovery_auth_hash: vec![1; 31].into(), ..body(1) };
         assert_eq!(ann.put("/api/v1/account/recovery", &short).await.status, 422);
+    }
+
+    async fn one_network_address_tries_so_often_in_an_hour(server: TestServer) {
+        let ann = server.owner().await;
+        let settings = Settings {
+            requests_per_minute: 1_000_000,
+            trusted_proxies: Proxies(vec!["127.0.0.1/32".parse().unwrap()]),
+            mail_every: None,
+            ..Settings::default()
+        };
+        let server = server.restart_with(settings).await;
+        let ann = ann.at(&server.url);
+        let tried = async |from: &str| {
+            let body = OpenRecovery { email: ann.email.clone(), auth: ann.auth.to_vec().into() };
+            let request = ann.http.post(format!("{}/api/v1/recovery/open", ann.url)).header("x-forwarded-for", from);
+            Answer::of(request.json(&body)).await
+        };
+        for _ in 0..limits::RECOVERIES_PER_HOUR {
+            assert_eq!(tried("192.0.2.7").await.status, 200);
+        }
+        assert_eq!(tried("192.0.2.7").await.refused(), (429, "rate_limited".to_owned()));
+        assert_eq!(tried("192.0.2.8").await.status, 200);
+        server.clock.advance(HOUR_MS);
+        assert_eq!(tried("192.0.2.7").await.status, 200);
     }
 }

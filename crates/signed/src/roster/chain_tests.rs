@@ -267,6 +267,30 @@ fn a_thief_of_a_revoked_device_brings_no_accomplice_in() {
     assert!(chain.head().unwrap().member(&name(6)).is_none());
 }
 
+#[test]
+fn a_device_that_was_removed_with_its_identity_key_has_signed_the_past_only() {
+    // The newest card of the old identity cannot say that the device was removed; the one that Ann has now does.
+    let mut now = card(1).card;
+    (now.identity_key, now.epoch) = (public(1, FOREIGN), 2);
+    now.devices[0].revoked_at = Some(2);
+    let thief = (6, MemberRole::Admin);
+    let first = sign(first(1, &[ANN, CY]), 1);
+    let mut chain = Chain::begin_now(&first, &card(1), &now).unwrap();
+    assert_eq!(chain.head().map(drop), Err(RosterRefused::Revoked));
+    chain.push_now(&sign(next(chain.newest(), &[ANN, CY, thief]), 1), &card(1), &now).unwrap();
+    chain.push(&sign(next(chain.newest(), &[ANN, CY, thief]), 6), &card(6)).unwrap();
+    assert_eq!(chain.head().map(drop), Err(RosterRefused::Revoked), "an accomplice");
+    assert!(Chain::resume_now(&first, &card(1), &now).unwrap().head().is_err());
+    // Another of her devices may, by the right of the key before.
+    let mut stays = now.clone();
+    stays.devices[0].revoked_at = None;
+    let mut chain = Chain::resume_now(&first, &card(1), &now).unwrap();
+    chain.push_now(&sign(next(chain.newest(), &[ANN, CY]), 1), &card(1), &stays).unwrap();
+    assert!(chain.head().is_ok());
+    // Somebody else's card says nothing of hers.
+    assert!(Chain::begin_now(&first, &card(1), &card(2).card).unwrap().head().is_err());
+}
+
 fn people() -> impl Strategy<Value = Vec<(u8, MemberRole)>> {
     let role = prop_oneof![Just(MemberRole::Admin), Just(MemberRole::Member)];
     prop::collection::btree_map(0_u8..6, role, 0..6).prop_map(|people| people.into_iter().collect())
