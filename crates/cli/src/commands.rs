@@ -50,11 +50,12 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
     }
     let behind = || Ok(Account::find(&Home::find()?)?.is_some_and(|account| account.device_events < newest_event()));
     if newest_event() > 0 && behind()? {
-        // What the command did, it did.
-        done.and(catch_up(output))
-    } else {
-        done
+        // What the command did, it did; what takes keys says it again.
+        if let Err(error) = catch_up(output) {
+            output.tell(&[format!("What other devices of your account did cannot be followed: {}", error.message)]);
+        }
     }
+    done
 }
 
 fn catch_up(output: &Output) -> Result<()> {

@@ -18,6 +18,9 @@ use crate::{
     untrusted::Untrusted,
 };
 
+/// Pages of changes that are read at once: of cards there are 20 in one, and nobody has removed so many devices.
+const PAGES_MAX: u32 = 1_000;
+
 /// What following came to.
 #[derive(Debug, Default)]
 pub struct Followed {
@@ -32,7 +35,7 @@ pub struct Followed {
 pub fn follow(home: &Home, account: &mut Account) -> Result<Followed> {
     let remote = Remote::following(account)?;
     let mut followed = Followed::default();
-    loop {
+    for _ in 0..PAGES_MAX {
         let known = (account.key_card()?.card.seq, account.device_events);
         let page = remote.device_changes(known.0, known.1)?;
         take(home, account, &page, &mut followed)?;
@@ -41,6 +44,7 @@ pub fn follow(home: &Home, account: &mut Account) -> Result<Followed> {
             return Ok(followed);
         }
     }
+    Err(other("it does not end"))
 }
 
 /// Follows, and tells the person; also what an unfinished removal of this device's own came to.
@@ -56,13 +60,16 @@ fn take(home: &Home, account: &mut Account, page: &Changes, followed: &mut Follo
     for next in &page.cards {
         take_card(home, account, next, followed)?;
     }
-    for event in page.events.iter().filter(|event| event.seq > account.device_events) {
+    for event in &page.events {
+        // Without gaps: a number out of nowhere would hide everything below it.
+        if Some(event.seq) != account.device_events.checked_add(1) {
+            return Err(other("its events have a gap"));
+        }
+        account.device_events = event.seq;
         if event.by_device != account.device_id {
             followed.news.push(sentence(event));
         }
     }
-    let newest = page.events.iter().map(|event| event.seq).max().unwrap_or_default();
-    account.device_events = account.device_events.max(newest);
     Ok(())
 }
 
@@ -108,10 +115,12 @@ fn given_root(
 }
 
 fn refused(error: &dyn std::error::Error) -> CliError {
-    CliError::verification(format!(
-        "what the server says of your devices does not continue what is known here: {error}"
-    ))
-    .hint("Nothing was changed here. Compare segue whoami on your devices, and tell whoever runs the server.")
+    other(&error.to_string())
+}
+
+fn other(why: &str) -> CliError {
+    CliError::verification(format!("what the server says of your devices does not continue what is known here: {why}"))
+        .hint("Nothing was changed here. Compare segue whoami on your devices, and tell whoever runs the server.")
 }
 
 /// One line for one event.

@@ -13,7 +13,7 @@ mod stream;
 mod teams;
 
 use std::{
-    sync::atomic::{AtomicI64, Ordering},
+    sync::atomic::{AtomicBool, AtomicI64, Ordering},
     time::Duration,
 };
 
@@ -52,6 +52,14 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The word of the error that says that this device must first follow what others of the account did.
 pub const KEYS_CHANGED: &str = "keys_changed";
 
+/// Refusals of what was made with keys that are not current.
+const REFUSED_KEYS: [&str; 2] = ["stale_key", "unverified"];
+
+fn keys_changed() -> CliError {
+    CliError::new(Exit::Conflict, KEYS_CHANGED, "your account has changed on another device")
+        .hint("Run the command again.")
+}
+
 /// The newest event of one's devices that any answer has named. A process is one command, and so has one.
 static NEWEST_EVENT: AtomicI64 = AtomicI64::new(0);
 
@@ -71,11 +79,14 @@ pub struct Remote {
     capabilities: Vec<(&'static str, HeaderValue)>,
     /// Number of the newest event of one's devices that is known here, for what needs current keys.
     known_events: Option<i64>,
+    /// Whether anything was answered: what happens to one's devices while a command is under way is told after it.
+    answered: AtomicBool,
 }
 
 impl Remote {
     /// A connection as the account that is signed in here. Connects with the first request. When the account has changed on another
-    /// device, the first answer that was only read, or that refuses, is [`KEYS_CHANGED`] instead.
+    /// device, its first answer, if nothing was done by it, is [`KEYS_CHANGED`] instead,
+    /// and so is a refusal of old keys.
     pub fn signed_in(account: &Account) -> Result<Self> {
         Ok(Self { known_events: Some(account.device_events), ..Self::following(account)? })
     }
@@ -140,6 +151,7 @@ impl Remote {
             by_token: false,
             capabilities: Vec::new(),
             known_events: None,
+            answered: AtomicBool::new(false),
         })
     }
 
@@ -248,28 +260,29 @@ impl Remote {
                 answer.as_ref().is_err_and(|error| error.is_connect() || error.is_timeout() || error.is_request());
             if attempt == ATTEMPTS_MAX || !(busy || lost) {
                 let response = answer.map_err(|error| self.unreachable(&error))?;
-                self.notice(&response, only_reads)?;
-                return if response.status().is_success() { Ok(response) } else { Err(refused(response).await) };
+                let behind = self.is_behind(&response);
+                let first = !self.answered.swap(true, Ordering::Relaxed);
+                if behind && first && (only_reads || response.status().is_client_error()) {
+                    return Err(keys_changed());
+                }
+                if response.status().is_success() {
+                    return Ok(response);
+                }
+                let error = refused(response).await;
+                // What old keys may be the reason for.
+                return Err(if behind && REFUSED_KEYS.contains(&error.code) { keys_changed() } else { error });
             }
             tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
             attempt += 1;
         }
     }
 
-    /// Notes what an answer says of one's devices.
-    ///
-    /// # Errors
-    /// [`KEYS_CHANGED`] when more has happened than is known, and nothing was done by this request.
-    fn notice(&self, response: &Response, only_read: bool) -> Result<()> {
-        let Some(newest) = response.headers().get(DEVICE_EVENTS) else { return Ok(()) };
-        let newest = newest.to_str().ok().and_then(|text| text.parse().ok()).unwrap_or_default();
+    /// Notes what an answer says of one's devices, and whether that is more than is known.
+    fn is_behind(&self, response: &Response) -> bool {
+        let newest = response.headers().get(DEVICE_EVENTS).and_then(|newest| newest.to_str().ok()?.parse().ok());
+        let newest = newest.unwrap_or_default();
         NEWEST_EVENT.fetch_max(newest, Ordering::Relaxed);
-        let behind = self.known_events.is_some_and(|known| known < newest);
-        if behind && (only_read || response.status().is_client_error()) {
-            return Err(CliError::new(Exit::Conflict, KEYS_CHANGED, "your account has changed on another device")
-                .hint("Run the command again."));
-        }
-        Ok(())
+        self.known_events.is_some_and(|known| known < newest)
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> CliError {
