@@ -145,3 +145,7 @@ fn sentence(event: &DeviceEvent) -> String {
         kind => format!("{} ({device}, by {by}). See: segue devices", Untrusted(kind).short(40)),
     }
 }
+
+#[cfg(test)]
+#[path = "devices_tests.rs"]
+mod tests;
