@@ -123,6 +123,19 @@ pub struct Appended {
     pub len: u64,
 }
 
+/// A session that another device went on with, and that is here again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejoined {
+    /// What was appended to the transcript.
+    pub appended: Appended,
+    /// How many permission modes that ask less than usual were reset in it.
+    pub reset_permission_modes: u64,
+    /// The files made beside the transcript.
+    pub files: Vec<PathBuf>,
+    /// Files that were left out.
+    pub skipped: Vec<Skipped>,
+}
+
 /// A native file to put into a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CapturedFile {
@@ -280,6 +293,20 @@ pub trait Format: Sync {
         cwd: &Path,
         fresh_id: &str,
     ) -> Result<Installed, AppendError>;
+
+    /// Appends what the tool wrote on another device since the session was `handed` over, line by line as it stands there but
+    /// for what [`Format::install`] changed, and brings files that are new beside the transcript. `native_dir` holds what came
+    /// back below `native/`, `header` is its header; both are hostile. What is there already is not written again, and files
+    /// that exist stay as they are. Where the session went on here as well, it can be installed beside it as a fork.
+    /// Nothing is changed in the transcript where it fails, except as [`AppendError::Raced`] says.
+    fn rejoin(
+        &self,
+        env: &Env,
+        found: &Found,
+        handed: &Handed,
+        native_dir: &Path,
+        header: &Header,
+    ) -> Result<Rejoined, AppendError>;
 
     /// Installs a session. `native_dir` holds what the bundle has below `native/`; `cwd` is the directory that it will
     /// be resumed in; `fresh_id` is a new UUID (lower case), taken if the session's own id is taken here.

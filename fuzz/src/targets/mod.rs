@@ -2,6 +2,7 @@
 
 mod active_view;
 mod claude_code;
+mod coming_back;
 mod lv;
 mod manifest;
 mod segment;
@@ -15,6 +16,7 @@ pub const ALL: &[&dyn Target] = &[
     &segment::Segments,
     &claude_code::ClaudeCodeSessions,
     &active_view::ActiveViews,
+    &coming_back::ComingsBack,
 ];
 
 /// Something that reads bytes from others.

@@ -112,6 +112,6 @@ fn check_entry(entry: &Entry) -> Result<(), ActiveViewError> {
     if message.v == VIEW_VERSION { Ok(()) } else { Err(ActiveViewError::UnknownVersion) }
 }
 
-fn require(holds: bool, part: &'static str) -> Result<(), ActiveViewError> {
+pub(super) fn require(holds: bool, part: &'static str) -> Result<(), ActiveViewError> {
     if holds { Ok(()) } else { Err(ActiveViewError::Part(part)) }
 }

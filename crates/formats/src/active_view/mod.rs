@@ -25,13 +25,15 @@
 //!
 //! The source captures the session into a [`TailSink`], keeps [`Handed::of`](crate::Handed::of) it, and makes an
 //! [`ActiveView`]. The destination parses it and asks [`ActiveView::verify_tail`] before it shows anything, and
-//! [`ActiveView::verify_whole`] of the `view.jsonl` that follows. What comes back goes on from the same head
-//! ([`TailSink::behind`]); the source takes [`ActiveView::messages_since`] and gives them to
-//! [`Format::append`](crate::Format::append), or to [`Format::fork`](crate::Format::fork).
+//! [`ActiveView::verify_whole`] of the `view.jsonl` that follows. What it adds is [`ComingBack`], or an active view that goes on
+//! from the same head ([`TailSink::behind`]), of which the source takes [`ActiveView::messages_since`]. It is put in place by
+//! [`Format::append`](crate::Format::append) or [`Format::rejoin`](crate::Format::rejoin), or as a fork by
+//! [`Format::fork`](crate::Format::fork).
 
 mod bytes;
 mod chat;
 mod check;
+mod coming_back;
 mod cut;
 mod fit;
 mod head;
@@ -48,6 +50,7 @@ use crate::view::Message;
 pub use bytes::{HeadHash, KeyCardBytes, Secret32};
 pub use chat::{Chat, Draft, Partial, Pointer, Source, SourceKind};
 pub use check::{ActiveViewError, COUNT_MAX, DRAFT_MAX, KEY_CARD_MAX, PARTIAL_MAX, ROOM_MAX};
+pub use coming_back::{ComingBack, NewWords};
 pub use head::HeadHasher;
 pub use since::SinceError;
 pub use sink::{TAIL_MAX, TailSink};

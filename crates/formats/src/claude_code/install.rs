@@ -69,14 +69,14 @@ pub(super) fn install_under(
 }
 
 /// The files of a bundle that are taken.
-struct Received {
-    transcript: PathBuf,
+pub(super) struct Received {
+    pub(super) transcript: PathBuf,
     files: Vec<(Folder, String, PathBuf)>,
-    skipped: Vec<Skipped>,
+    pub(super) skipped: Vec<Skipped>,
 }
 
 impl Received {
-    fn list(native_dir: &Path, session: &str) -> Result<Self, InstallError> {
+    pub(super) fn list(native_dir: &Path, session: &str) -> Result<Self, InstallError> {
         let transcript = native_dir.join(SESSION);
         match fs::symlink_metadata(&transcript) {
             Ok(meta) if meta.is_file() && meta.len() > MAX_TRANSCRIPT => return Err(InstallError::TooLarge),
@@ -105,27 +105,33 @@ impl Received {
         Ok(Self { transcript, files, skipped })
     }
 
-    fn in_folder(&self, folder: Folder) -> impl Iterator<Item = (&str, &Path)> {
+    pub(super) fn in_folder(&self, folder: Folder) -> impl Iterator<Item = (&str, &Path)> {
         self.files.iter().filter(move |(of, _, _)| *of == folder).map(|(_, name, path)| (name.as_str(), path.as_path()))
     }
 }
 
 /// Where a session goes.
-struct Site<'a> {
-    env: &'a Env,
-    project: &'a Path,
-    old_id: &'a str,
-    id: &'a str,
+pub(super) struct Site<'a> {
+    pub(super) env: &'a Env,
+    pub(super) project: &'a Path,
+    pub(super) old_id: &'a str,
+    pub(super) id: &'a str,
 }
 
-struct Done {
+#[derive(Default)]
+pub(super) struct Done {
     written: Written,
     files: Vec<PathBuf>,
-    skipped: Vec<Skipped>,
+    pub(super) skipped: Vec<Skipped>,
     already: bool,
 }
 
 impl Done {
+    /// Nothing yet, but for what was left out.
+    pub(super) fn without(skipped: &[Skipped]) -> Self {
+        Self { skipped: skipped.to_vec(), ..Self::default() }
+    }
+
     fn finish(self, cwd: &Path, site: &Site<'_>) -> Result<Installed, InstallError> {
         if self.written.torn.kept == 0 {
             return Err(InstallError::Empty);
@@ -149,11 +155,11 @@ impl Site<'_> {
         self.project.join(format!("{}.jsonl", self.id))
     }
 
-    fn own_dir(&self) -> PathBuf {
+    pub(super) fn own_dir(&self) -> PathBuf {
         self.project.join(self.id)
     }
 
-    fn tasks(&self) -> PathBuf {
+    pub(super) fn tasks(&self) -> PathBuf {
         config_dir(self.env).join("tasks").join(self.id)
     }
 
@@ -187,7 +193,7 @@ impl Site<'_> {
         Ok(Some(done))
     }
 
-    fn write_draft(&self, from: &Path, edits: &Edits<'_>) -> io::Result<(NamedTempFile, Written)> {
+    pub(super) fn write_draft(&self, from: &Path, edits: &Edits<'_>) -> io::Result<(NamedTempFile, Written)> {
         let mut draft = draft_file(self.project)?;
         let mut out = BufWriter::new(draft.as_file_mut());
         let written = write_transcript(BufReader::new(File::open(from)?), &mut out, edits)?;
@@ -247,7 +253,7 @@ impl Site<'_> {
     }
 
     /// Files that stand beside those of other sessions. One that exists stays as it is.
-    fn put_single_files(
+    pub(super) fn put_single_files(
         &self,
         received: &Received,
         edits: &Edits<'_>,
@@ -272,7 +278,7 @@ impl Site<'_> {
     }
 }
 
-fn put_or_skip(
+pub(super) fn put_or_skip(
     draft: NamedTempFile,
     target: &Path,
     from: &Path,
@@ -288,7 +294,7 @@ fn put_or_skip(
     placed.put_file(draft, target)
 }
 
-fn note_torn(written: &Written, path: &Path, done: &mut Done) {
+pub(super) fn note_torn(written: &Written, path: &Path, done: &mut Done) {
     done.written.reset_modes += written.reset_modes;
     if written.torn.total > 0 {
         done.skipped.push(Skipped { path: path.to_owned(), reason: SkipReason::Torn });

@@ -27,6 +27,7 @@ mod messages;
 mod peek;
 mod place;
 mod record;
+mod rejoin;
 mod route;
 mod scan;
 mod since;
@@ -44,7 +45,7 @@ use crate::session::Header;
 use crate::view::{Message, ViewSink};
 use crate::{
     AppendError, Appended, CaptureError, Captured, CapturedFile, Checkpoint, DiscoverError, Env, Format, Found, Handed,
-    InstallError, Installed, ResumeCommand, Tool, Turn,
+    InstallError, Installed, Rejoined, ResumeCommand, Tool, Turn,
 };
 
 /// Claude Code's sessions.
@@ -108,6 +109,17 @@ impl Format for ClaudeCode {
         fresh_id: &str,
     ) -> Result<Installed, AppendError> {
         fork::fork(env, found, handed, turns, cwd, fresh_id)
+    }
+
+    fn rejoin(
+        &self,
+        env: &Env,
+        found: &Found,
+        handed: &Handed,
+        native_dir: &Path,
+        header: &Header,
+    ) -> Result<Rejoined, AppendError> {
+        rejoin::rejoin(env, found, handed, native_dir, header)
     }
 
     fn install(

@@ -5,6 +5,8 @@ mod active_view;
 #[cfg(test)]
 mod append;
 #[cfg(test)]
+mod coming_back;
+#[cfg(test)]
 mod growth;
 #[cfg(test)]
 mod hostile;
@@ -14,6 +16,8 @@ mod install;
 mod limits;
 #[cfg(test)]
 mod recorded;
+#[cfg(test)]
+mod rejoin;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
