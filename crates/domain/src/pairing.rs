@@ -126,10 +126,11 @@ impl Pairing {
     #[must_use = "effects must be written in the same transaction as the state"]
     pub fn apply(&self, event: &Event, now: Timestamp) -> Result<(Self, Vec<Effect>), Rejected> {
         if let Some((ended, mut effects)) = self.overdue(now) {
-            let (Event::Return { token_hash, hash }, State::Claimed(_)) = (event, &ended.state) else {
-                return Ok((ended, effects));
+            let (after, more) = match (event, &ended.state) {
+                (Event::Return { token_hash, hash }, State::Claimed(_)) => ended.send_back(token_hash, hash)?,
+                (Event::TakeBack, State::Claimed(_)) => ended.take_back(now)?,
+                _ => return Ok((ended, effects)),
             };
-            let (after, more) = ended.send_back(token_hash, hash)?;
             effects.extend(more);
             return Ok((after, effects));
         }
@@ -150,7 +151,7 @@ impl Pairing {
                 self.finish(End::Completed, now)
             }
             Event::Return { token_hash, hash } => self.send_back(token_hash, hash),
-            Event::TakeBack => self.finish(End::TakenBack, now),
+            Event::TakeBack => self.take_back(now),
             Event::Tick => Ok((self.clone(), Vec::new())),
         }
     }

@@ -147,7 +147,7 @@ fn every_changed_byte_of_a_release_and_of_what_follows_is_refused() {
         assert!(released.acknowledged(&changed).is_err(), "byte {at}");
     }
     assert!(released.acknowledged(&acknowledgement).is_ok(), "after forged ones, too");
-    let opener = released.into_return();
+    let opener = released.return_opener();
     let mut returned = sealer.seal(SizeClass::Small, b"back").unwrap();
     assert!(opener.open(&returned).is_ok());
     returned[3] ^= 1;

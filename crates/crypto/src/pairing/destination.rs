@@ -154,6 +154,6 @@ impl Received {
     /// Tells the source at which head hash this device arrived: after comparing it with the view's (SPEC D11).
     pub fn acknowledge(self, head: &[u8; 32]) -> (Vec<u8>, ReturnSealer) {
         let sealed = Message::Acknowledgement.seal(&self.schedule.ds, &self.schedule.th, head);
-        (sealed, ReturnSealer::of(self.schedule))
+        (sealed, ReturnSealer::of(&self.schedule))
     }
 }

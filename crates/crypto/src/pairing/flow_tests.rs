@@ -88,7 +88,7 @@ fn a_stranger_is_approved_by_a_person_and_everything_arrives() {
             let (acknowledgement, sealer) = received.acknowledge(&[7; 32]);
             assert_eq!(released.acknowledged(&acknowledgement), Ok([7; 32]));
             let sealer = ReturnSealer::from_bytes(&sealer.expose());
-            let opener = ReturnOpener::from_bytes(&released.into_return().expose());
+            let opener = ReturnOpener::from_bytes(&released.return_opener().expose());
             let returned = sealer.seal(SizeClass::Small, b"what was written there").unwrap();
             assert_eq!(opener.open(&returned).unwrap().as_slice(), b"what was written there");
         }

@@ -4,7 +4,7 @@ use segue_signed::pairing::SizeClass;
 use zeroize::Zeroizing;
 
 use super::{
-    message::{Message, TooLong, frame, unframe},
+    message::{Message, TooLong, frame, room, unframe},
     schedule::Schedule,
 };
 use crate::{sealing::Unopened, secret::redacted};
@@ -18,8 +18,8 @@ struct ReturnKey {
 }
 
 impl ReturnKey {
-    fn of(schedule: Schedule) -> Self {
-        Self { key: schedule.back, th: schedule.th }
+    fn of(schedule: &Schedule) -> Self {
+        Self { key: schedule.back.clone(), th: schedule.th }
     }
 
     fn from_bytes(bytes: &[u8; RETURN_KEY_BYTES]) -> Self {
@@ -43,7 +43,7 @@ macro_rules! half {
         redacted!($name);
 
         impl $name {
-            pub(super) fn of(schedule: Schedule) -> Self {
+            pub(super) fn of(schedule: &Schedule) -> Self {
                 Self(ReturnKey::of(schedule))
             }
 
@@ -70,6 +70,12 @@ half!(ReturnSealer);
 half!(ReturnOpener);
 
 impl ReturnSealer {
+    /// The smallest size class that `content` fits into.
+    pub fn class_of(content: &[u8]) -> Result<SizeClass, TooLong> {
+        let fits = SizeClass::ALL.into_iter().find(|class| content.len() <= room(*class));
+        fits.ok_or(TooLong { bytes: content.len(), room: room(SizeClass::Large) })
+    }
+
     /// Seals the return, once: store the answer and forget the stored key before sending it, since a second text under this
     /// key would give both away. A retry sends the same bytes.
     pub fn seal(self, class: SizeClass, content: &[u8]) -> Result<Vec<u8>, TooLong> {

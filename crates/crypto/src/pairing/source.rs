@@ -210,8 +210,9 @@ impl Released {
         head.as_slice().try_into().map_err(|_| Unopened)
     }
 
-    /// What is kept of the pairing: the key of the return.
-    pub fn into_return(self) -> ReturnOpener {
-        ReturnOpener::of(self.0)
+    /// What is kept of the pairing: the key of the return. It may be stored before the view is sent, so that what comes back
+    /// opens whenever this process ends.
+    pub fn return_opener(&self) -> ReturnOpener {
+        ReturnOpener::of(&self.0)
     }
 }

@@ -178,7 +178,7 @@ fn describe(case: &Case) -> Value {
     assert_eq!(release.view, Message::View.seal(&schedule.sd, &schedule.th, &framed));
     let (acknowledgement, sealer) = answered.receive(&release).unwrap().acknowledge(&HEAD);
     let returned = sealer.seal(SizeClass::Small, b"back").unwrap();
-    let (head, opener) = (released.acknowledged(&acknowledgement).unwrap(), released.into_return());
+    let (head, opener) = (released.acknowledged(&acknowledgement).unwrap(), released.return_opener());
     assert_eq!((head, opener.open(&returned).unwrap().as_slice()), (HEAD, &b"back"[..]));
     json!({
         "purpose": case.purpose.as_str(),

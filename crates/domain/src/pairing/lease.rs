@@ -160,6 +160,17 @@ impl Pairing {
         }
     }
 
+    /// The source has its chat again: what was not sent back by then is not taken any more, whether or not everything had arrived.
+    pub(super) fn take_back(&self, now: Timestamp) -> Applied {
+        match self.claimed()? {
+            claim @ Claim { end: Some((_, End::Completed | End::Lapsed)), returned: None, .. } => {
+                let claim = Claim { end: Some((now, End::TakenBack)), ..claim.clone() };
+                Ok((self.with(State::Claimed(claim)), vec![Effect::Announce]))
+            }
+            _ => self.finish(End::TakenBack, now),
+        }
+    }
+
     /// Ends the claimer's access. What has ended already stays as it ended.
     pub(super) fn finish(&self, end: End, now: Timestamp) -> Applied {
         match self.claimed()? {

@@ -273,6 +273,36 @@ on_both! {
         assert_eq!(shown.see().await.returned, None);
     }
 
+    async fn what_was_taken_back_does_not_come_back_and_what_came_back_first_stays(server: TestServer) {
+        let ann = server.owner().await;
+        let back = ReturnToSource { returned: vec![1; SizeClass::Small.bytes() + 16].into() };
+        for (completed, lapsed, returned) in
+            [(true, false, false), (true, false, true), (false, true, false), (false, true, true)]
+        {
+            let (shown, guest, _) = claimed(&ann).await;
+            guest.acknowledge(&shown).await;
+            if completed {
+                guest.post(&shown.path("/complete"), &json!({})).await;
+            }
+            if lapsed {
+                server.clock.advance(limits::PAIRING_DELIVERY_MS);
+            }
+            if returned {
+                assert_eq!(guest.post(&shown.path("/return"), &back).await.status, 200);
+            }
+            let taken: Pairing = ann.post(&shown.path("/take-back"), &json!({})).await.ok();
+            assert_eq!(taken.returned.is_some(), returned, "the answer says what came first");
+            let late = guest.post(&shown.path("/return"), &back).await;
+            if returned {
+                assert_eq!(late.status, 200, "its answer was lost");
+            } else {
+                assert_eq!(taken.reason.as_deref(), Some("taken_back"));
+                assert_eq!(late.refused(), (410, "expired".to_owned()));
+                assert_eq!(guest.see(&shown).await.reason.as_deref(), Some("taken_back"));
+            }
+        }
+    }
+
     async fn a_code_of_one_kind_never_does_the_other(server: TestServer) {
         let ann = server.owner().await;
         let (handoff, link) = (ann.show(1).await, ann.show_for(Purpose::Link, 2).await);
