@@ -4,21 +4,27 @@
 //! start   offering ── shows the code ── judges who enters it ── approval ── moving: view ── backfill
 //! claim   entering ── types the code ── answers ── view ── arrival: the native session
 //! link    offering … linking: the account    join --code   entering … joining
+//! return  returning ── a push, or words ── sealed, stored, sent ── taking back: shown, then put behind
 //! ```
 //!
 //! * `offering` is the source, [`entering`] the destination; both talk to the relay alone and trust it with nothing.
 //! * [`linking`] adds a device to an account by the same way (SPEC A1).
 //! * [`scene`] makes the view, [`backfill`] what follows it; [`arrival`] puts both in place.
+//! * [`arrived`] knows the way back of what came here; [`returning`] goes it, [`taking_back`] is its other end.
 //! * [`held`] knows which sessions another device holds: those are not resumed, pushed or handed over here.
 
 pub mod arrival;
+pub mod arrived;
 pub mod backfill;
+pub mod drafts;
 pub mod entering;
 pub mod held;
 pub mod linking;
 pub mod moving;
 pub mod preview;
+pub mod returning;
 pub mod scene;
+pub mod taking_back;
 
 mod approval;
 mod hearing;

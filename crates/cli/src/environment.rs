@@ -73,3 +73,21 @@ pub fn device_name() -> String {
     let plain = !host.is_empty() && host.len() <= 64 && host.chars().all(|symbol| symbol.is_ascii_graphic());
     if plain { host.to_owned() } else { "this computer".to_owned() }
 }
+
+/// A UUID (RFC 9562, version 4) of random bytes.
+pub fn uuid(mut bytes: [u8; 16]) -> String {
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex = data_encoding::HEXLOWER.encode(&bytes);
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_has_its_version_and_variant() {
+        assert_eq!(uuid([0xff; 16]), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    }
+}

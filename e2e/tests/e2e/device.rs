@@ -48,7 +48,7 @@ impl Scene {
 }
 
 /// Enters a code on a machine, in the background.
-fn enter(person: &Person, code: &str, more: &[&str]) -> JoinHandle<Result<Ran>> {
+pub(crate) fn enter(person: &Person, code: &str, more: &[&str]) -> JoinHandle<Result<Ran>> {
     let person = person.clone().with("SEGUE_DEVICE_CODE", code);
     let all: Vec<String> = ["--json", "device", "claim", "--project", ".", "--print"]
         .iter()
@@ -58,17 +58,17 @@ fn enter(person: &Person, code: &str, more: &[&str]) -> JoinHandle<Result<Ran>> 
     thread::spawn(move || person.run(&all))
 }
 
-fn entered(claim: JoinHandle<Result<Ran>>) -> Result<Ran> {
+pub(crate) fn entered(claim: JoinHandle<Result<Ran>>) -> Result<Ran> {
     claim.join().expect("entering a code does not panic")
 }
 
-fn event(ran: &Ran, name: &str) -> Result<Value> {
+pub(crate) fn event(ran: &Ran, name: &str) -> Result<Value> {
     let found = ran.events()?.into_iter().find(|event| event["event"] == name);
     found.with_context(|| format!("it never said {name}: {}{}", ran.stdout, ran.stderr))
 }
 
 /// The path of the transcript that the tool would continue.
-fn resumed(ran: &Ran) -> Result<String> {
+pub(crate) fn resumed(ran: &Ran) -> Result<String> {
     let last = ran.events()?.pop().context("nothing was said")?;
     id(&last, "native_path")
 }

@@ -7,6 +7,7 @@ mod comes_back;
 mod contract;
 mod demo;
 mod device;
+mod device_return;
 mod devices;
 #[cfg(target_os = "linux")]
 mod faults;

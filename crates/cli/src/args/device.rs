@@ -12,14 +12,16 @@ pub enum Device {
     Start(Start),
     /// Enter a code and go on here; it is read from SEGUE_DEVICE_CODE, standard input or a prompt. Needs no account
     Claim(ClaimCode),
-    /// Which chats of this machine other devices hold
+    /// Give a chat back to the device that it came from, with what was said here; within a day
+    Return(GiveBack),
+    /// Which chats of this machine other devices hold, and which came from others
     Status,
     /// End a code that is shown
     Revoke {
         /// The pairing's id, par_…
         pairing: String,
     },
-    /// Make a chat this machine's again
+    /// Make a chat this machine's again, with what the other device has given back
     TakeBack {
         /// Session id, or the beginning of one
         session: String,
@@ -62,4 +64,17 @@ pub struct ClaimCode {
     /// Print the command instead of starting the tool
     #[arg(long)]
     pub print: bool,
+}
+
+/// Give a chat back.
+#[derive(Debug, Args)]
+pub struct GiveBack {
+    /// Session id, or the beginning of one; the newest in the current directory when left out
+    pub session: Option<String>,
+    /// What you were writing, to go with it; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub draft: Option<PathBuf>,
+    /// Give it back at once, also while a reply is being written
+    #[arg(long)]
+    pub now: bool,
 }

@@ -3,15 +3,18 @@
 
 use data_encoding::HEXLOWER;
 use segue_bundle::{Expected, OpenedBundle, Reader, verify_envelope};
-use segue_domain::{PairingId, SessionId};
+use segue_domain::{Clock as _, PairingId, SessionId};
 use segue_formats::active_view::{ActiveView, TailSink};
 use segue_signed::{BundleKind, SignedKeyCard, Wrap};
 
-use super::scene::Secrets;
+use super::{
+    arrived::{Arrival, WayBack},
+    scene::Secrets,
+};
 use crate::{
     account::Account,
     download::{self, refused},
-    environment::random,
+    environment::{SystemClock, random},
     error::{CliError, Exit, Result},
     home::Home,
     library::{Head, Library, MovedFrom, Record},
@@ -25,7 +28,7 @@ pub fn fetch(
     home: &Home,
     account: Option<&Account>,
     mut remote: Remote,
-    id: PairingId,
+    (id, way): (PairingId, &WayBack),
     view: &ActiveView,
     output: &Output,
 ) -> Result<(Record, Remote)> {
@@ -36,13 +39,16 @@ pub fn fetch(
     until_ready(&remote, id)?;
     let (opened, envelope) = open(&mut remote, id, view, &secrets)?;
     let library = Library::new(home);
-    let session = session_here(&library, account, view)?;
+    let session = session_here(home, account, view)?;
     let _lock = library.lock(session)?;
     let content = library.content(session);
     let contents = download::fetch(home, &remote, Place::OfPairing(id), &opened, &content, output)?;
     let record = record(session, account, id, view, &opened, &content);
     let record = record.and_then(|record| prove(&record, view, &content).map(|()| record));
     let record = record.inspect_err(|_| drop(std::fs::remove_dir_all(&content)))?;
+    // Before the session: what is here can be given back.
+    let own = is_own(account, view);
+    Arrival::new(id, &record.session_id, view, own, way, SystemClock.now()).save(home)?;
     library.save_state(&record, &contents.manifest().encode(), &envelope, None)?;
     Ok((record, remote))
 }
@@ -85,19 +91,25 @@ fn open(remote: &mut Remote, id: PairingId, view: &ActiveView, secrets: &Secrets
 }
 
 /// Its own id on a device of the same account; a fresh one elsewhere.
-fn session_here(library: &Library, account: Option<&Account>, view: &ActiveView) -> Result<SessionId> {
-    let own = account.is_some_and(|account| account.user_id == view.source.user_id);
-    if !own {
+fn session_here(home: &Home, account: Option<&Account>, view: &ActiveView) -> Result<SessionId> {
+    if !is_own(account, view) {
         return Ok(SessionId::from_bytes(random()?));
     }
-    let id = view.chat.session_id.parse().map_err(|_| CliError::verification("the view names no session"))?;
-    match library.find(id)? {
-        Some(record) if record.native.is_some() => {
+    let id: SessionId =
+        view.chat.session_id.parse().map_err(|_| CliError::verification("the view names no session"))?;
+    // What was given back comes anew, beside what is here of it.
+    let returned = Arrival::find(home, &id.to_string())?.is_some_and(|arrival| arrival.returned_at.is_some());
+    match Library::new(home).find(id)? {
+        Some(record) if record.native.is_some() && !returned => {
             Err(CliError::new(Exit::Conflict, "already_here", "this device has this chat already")
                 .hint(format!("Continue it: segue resume {id}")))
         }
         _ => Ok(id),
     }
+}
+
+fn is_own(account: Option<&Account>, view: &ActiveView) -> bool {
+    account.is_some_and(|account| account.user_id == view.source.user_id)
 }
 
 fn record(
@@ -109,7 +121,7 @@ fn record(
     content: &std::path::Path,
 ) -> Result<Record> {
     let header = opened.verified().header();
-    let own = account.is_some_and(|account| account.user_id == view.source.user_id);
+    let own = is_own(account, view);
     // The bundle names the snapshot that it was made of: what this device pushes next continues that.
     let head =
         header.parent.filter(|_| own).map(|hash| Head { seq: header.seq, envelope_hash: HEXLOWER.encode(&hash) });

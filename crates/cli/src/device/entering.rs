@@ -3,13 +3,14 @@
 use segue_api::pairings::{AcknowledgeView, AnswerPairing, LeasePairing, Leased, Pairing};
 use segue_crypto::pairing::{
     Answered, ClientKind, CodeSecret, Destination, Introduction, LinkSecret, Nameplate, Offer, PairingSecret, Place,
-    Purpose, Received, Release, ReturnSealer,
+    Purpose, Received, Release,
 };
 use segue_domain::PairingId;
 use serde_json::json;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::arrived::WayBack;
 use crate::{
     account::Account,
     environment::{self, random, rng},
@@ -54,11 +55,11 @@ impl Arrived {
         Ok(card.is_some_and(|card| self.received.own_source(&card.card).is_some()))
     }
 
-    /// Tells the source at which head this device arrived.
-    pub fn acknowledge(self, head: &[u8; 32]) -> Result<(PairingId, Remote, ReturnSealer)> {
+    /// Tells the source at which head this device arrived. Gives the way back to it.
+    pub fn acknowledge(self, head: &[u8; 32]) -> Result<(PairingId, Remote, WayBack)> {
         let (acknowledgement, sealer) = self.received.acknowledge(head);
         self.remote.acknowledge_view(self.id, &AcknowledgeView { acknowledgement: acknowledgement.into() })?;
-        Ok((self.id, self.remote, sealer))
+        Ok((self.id, self.remote, WayBack { server: self.server, token: self.token, sealer }))
     }
 
     /// The sealed acknowledgement, to be sent later.

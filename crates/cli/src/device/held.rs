@@ -9,6 +9,7 @@ use segue_domain::{PairingId, Timestamp, limits};
 use segue_formats::Handed;
 use serde::{Deserialize, Serialize};
 
+use super::arrived::Arrival;
 use crate::{
     commands::day,
     error::{CliError, Exit, Result},
@@ -115,15 +116,25 @@ impl Moved {
     }
 }
 
-/// Refuses what would continue a session that another device holds.
+/// Refuses what would continue a session that another device holds, or that was given back to it.
 ///
 /// # Errors
 /// Conflict (exit 5), naming the holder.
 pub fn check(home: &Home, session_id: &str) -> Result<()> {
-    let Some(moved) = Moved::find(home, session_id)? else { return Ok(()) };
+    let Some(moved) = Moved::find(home, session_id)? else { return check_returned(home, session_id) };
     let holder = Untrusted(&moved.holder).short(60);
     let text = format!("{session_id} continues on “{holder}” since {}", day(moved.at));
     Err(CliError::new(Exit::Conflict, "held", text).hint(format!(
         "Take it back: segue device take-back {session_id}. To go on here beside it: segue device fork {session_id}"
     )))
+}
+
+fn check_returned(home: &Home, session_id: &str) -> Result<()> {
+    let Some(arrival) = Arrival::find(home, session_id)? else { return Ok(()) };
+    let Some(at) = arrival.returned_at else { return Ok(()) };
+    let source = Untrusted(&arrival.source).short(60);
+    let text = format!("{session_id} was given back to “{source}” on {}", day(at));
+    let hint = if arrival.sent { String::new() } else { format!("Send it: segue device return {session_id}. ") };
+    Err(CliError::new(Exit::Conflict, "held", text)
+        .hint(format!("{hint}To go on here beside it: segue device fork {session_id}")))
 }

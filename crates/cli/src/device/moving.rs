@@ -105,6 +105,7 @@ impl Moving<'_> {
         })?;
         let native = Native { id: native_id, path: found.path.clone(), cwd: found.cwd.clone().unwrap_or_default() };
         let mut moved = Moved::new(self.offering.id, &session_id, native, &name, made.handed, SystemClock.now());
+        moved.keep_return(&released.return_opener());
         // Known here before anybody can have it; forgotten again when nobody got it.
         moved.save(&uploader.home)?;
         let body = ReleaseView {
@@ -130,7 +131,7 @@ impl Moving<'_> {
         )?;
         backfill::send(uploader, &mut session, self.offering.id, &secrets)?;
         drop(session);
-        self.until_ready(released, &mut moved)
+        self.until_ready(&released, &moved)
     }
 
     /// A reply that is being written is finished first, or moved as far as it came.
@@ -159,8 +160,7 @@ impl Moving<'_> {
     }
 
     /// "Ready there" comes from the other device's sealed word alone.
-    fn until_ready(self, released: Released, moved: &mut Moved) -> Result<()> {
-        let home = &self.offering.uploader.home;
+    fn until_ready(self, released: &Released, moved: &Moved) -> Result<()> {
         let until = SystemClock.now().plus_millis(limits::PAIRING_DELIVERY_MS);
         loop {
             let Happening::Stands(pairing) = self.offering.hearing.next(until)? else {
@@ -173,8 +173,6 @@ impl Moving<'_> {
                     return Err(CliError::verification("the other device arrived at another chat")
                         .hint(format!("Take it back: segue device take-back {}", moved.session_id)));
                 }
-                moved.keep_return(&released.into_return());
-                moved.save(home)?;
                 let who = Untrusted(&moved.holder).short(60);
                 let text = format!(
                     "Ready on “{who}”. It holds the chat now: take it back with segue device take-back {}",

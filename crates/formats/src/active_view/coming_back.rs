@@ -139,6 +139,8 @@ pub struct NewWords {
     words: Vec<Message>,
     bytes: usize,
     left_out: u64,
+    last_id: Option<String>,
+    last_words: Option<(Role, String)>,
 }
 
 impl NewWords {
@@ -155,6 +157,8 @@ impl NewWords {
             words: Vec::new(),
             bytes: 0,
             left_out: 0,
+            last_id: None,
+            last_words: None,
         }
     }
 
@@ -173,6 +177,16 @@ impl NewWords {
         self.left_out
     }
 
+    /// The last message's id.
+    pub fn last_id(&self) -> Option<&str> {
+        self.last_id.as_deref()
+    }
+
+    /// The last words of the person or the model, and whose they are.
+    pub fn last_words(&self) -> Option<(Role, &str)> {
+        self.last_words.as_ref().map(|(role, text)| (*role, text.as_str()))
+    }
+
     /// The words behind them; `None` when there are more than can be given back.
     pub fn into_words(self) -> Option<Vec<Message>> {
         (self.bytes <= ROOM_MAX && self.words.len() <= MAX_TURNS).then_some(self.words)
@@ -181,6 +195,12 @@ impl NewWords {
     fn add(&mut self, line: &[u8]) -> io::Result<()> {
         let message: Message = serde_json::from_slice(line)?;
         self.head.add_line(line);
+        self.last_id = Some(message.id.clone());
+        let words = message.parts.iter().rev().find_map(|part| match part {
+            Part::Text { text, .. } if message.role != Role::Tool => Some((message.role, text.clone())),
+            _ => None,
+        });
+        self.last_words = words.or(self.last_words.take());
         if self.head.count() > self.first {
             self.keep(message);
             return Ok(());

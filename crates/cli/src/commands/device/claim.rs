@@ -8,7 +8,7 @@ use crate::{
     account::Account,
     args,
     commands::resume,
-    device::{arrival, entering, preview},
+    device::{arrival, drafts, entering, preview},
     environment,
     error::{CliError, Exit, Result},
     home::Home,
@@ -33,9 +33,9 @@ pub(super) fn run(options: &args::device::ClaimCode, output: &Output) -> Result<
     if !trusted && !output.agrees("Continue this chat here?", "Say --yes where nobody can be asked.")? {
         return Err(not_taken("the chat was not taken in"));
     }
-    let (id, remote, _sealer) = arrived.acknowledge(&view.chat.head_hash.0)?;
-    let (record, remote) = arrival::fetch(&home, account.as_ref(), remote, id, &view, output)?;
-    let draft = keep_draft(&home, &record.session_id, &view)?;
+    let (id, remote, way) = arrived.acknowledge(&view.chat.head_hash.0)?;
+    let (record, remote) = arrival::fetch(&home, account.as_ref(), remote, (id, &way), &view, output)?;
+    let draft = drafts::keep(&home, &record.session_id, view.draft.as_ref())?;
     remote.complete_pairing(id)?;
     let value = json!({"session_id": record.session_id, "tool": record.header.tool.as_str(), "messages": view.chat.count,
                        "title": record.header.title, "draft_file": draft});
@@ -50,18 +50,4 @@ pub(super) fn run(options: &args::device::ClaimCode, output: &Output) -> Result<
 fn not_taken(text: &str) -> CliError {
     CliError::new(Exit::Conflict, "not_taken", text)
         .hint("The other device shows it as claimed: it takes the chat back with segue device take-back.")
-}
-
-/// Keeps what was being written beside what may be there already: nothing is overwritten (SPEC D13).
-fn keep_draft(home: &Home, session_id: &str, view: &ActiveView) -> Result<Option<String>> {
-    let Some(draft) = &view.draft else { return Ok(None) };
-    let free = (0..1_000).map(|number| match number {
-        0 => format!("drafts/{session_id}.txt"),
-        number => format!("drafts/{session_id}-{number}.txt"),
-    });
-    let path = free.map(|name| home.path(&name)).find(|path| !path.exists());
-    let path = path.ok_or_else(|| CliError::new(Exit::Error, "file", "there are too many drafts of this chat"))?;
-    crate::home::create_dir(&home.path("drafts"))?;
-    crate::home::write(&path, draft.text.as_bytes())?;
-    Ok(Some(path.display().to_string()))
 }

@@ -1,13 +1,13 @@
-//! Who holds a chat: `segue device status`, `revoke`, `take-back` and `fork` (SPEC D12).
+//! Who holds a chat: `segue device status`, `revoke` and `fork` (SPEC D12).
 
-use segue_domain::PairingId;
-use serde_json::json;
+use segue_domain::{Clock as _, PairingId};
+use serde_json::{Value, json};
 
 use crate::{
     account::Account,
     commands::list::day,
-    device::held::Moved,
-    environment,
+    device::{arrived::Arrival, held::Moved},
+    environment::{self, SystemClock},
     error::{CliError, Exit, Result},
     home::Home,
     library::Library,
@@ -17,25 +17,56 @@ use crate::{
     untrusted::Untrusted,
 };
 
-/// Lists the chats that other devices hold.
+/// Lists the chats that other devices hold, and those that came from others.
 pub(super) fn status(output: &Output) -> Result<()> {
     let home = Home::find()?;
-    let remote = Remote::signed_in(&Account::load(&home)?)?;
-    let (mut lines, mut values) = (Vec::new(), Vec::new());
-    for moved in Moved::all(&home)? {
-        let stands = match remote.pairing(moved.pairing()?) {
-            Ok(pairing) => (pairing.state, pairing.reason.unwrap_or_default()),
-            Err(error) if error.exit == Exit::NotFound => ("claimed".to_owned(), "completed".to_owned()),
-            Err(error) => return Err(error),
-        };
-        let holder = Untrusted(&moved.holder).short(60);
-        lines.push(format!("{}  {} ({})  “{holder}”  since {}", moved.session_id, stands.0, stands.1, day(moved.at)));
-        values.push(json!({"session_id": moved.session_id, "pairing_id": moved.pairing_id, "state": stands.0,
-                           "reason": stands.1, "holder": moved.holder, "at": moved.at}));
+    let account = Account::find(&home)?;
+    let arrivals = Arrival::all(&home, SystemClock.now())?;
+    if account.is_none() && arrivals.is_empty() {
+        Account::load(&home)?;
     }
-    let text =
-        if lines.is_empty() { "No chat of this machine is on another device.".to_owned() } else { lines.join("\n") };
-    output.answer(text, json!({"moved": values}))
+    let (mut lines, mut moved, mut arrived) = (Vec::new(), Vec::new(), Vec::new());
+    if let Some(account) = &account {
+        let remote = Remote::signed_in(account)?;
+        for held in Moved::all(&home)? {
+            let (line, value) = away(&remote, &held)?;
+            lines.push(line);
+            moved.push(value);
+        }
+    }
+    for arrival in arrivals {
+        let source = Untrusted(&arrival.source).short(60);
+        let stands = match (arrival.returned_at, arrival.sent) {
+            (None, _) => "here",
+            (Some(_), false) => "given back, not sent yet: segue device return",
+            (Some(_), true) => "given back",
+        };
+        lines.push(format!("{}  {stands}  from “{source}”  since {}", arrival.session_id, day(arrival.at)));
+        arrived
+            .push(json!({"session_id": arrival.session_id, "pairing_id": arrival.pairing_id, "source": arrival.source,
+                            "at": arrival.at, "returned": arrival.returned_at.is_some(), "sent": arrival.sent}));
+    }
+    let text = if lines.is_empty() {
+        "No chat of this machine is on another device, and none came from one.".to_owned()
+    } else {
+        lines.join("\n")
+    };
+    output.answer(text, json!({"moved": moved, "arrived": arrived}))
+}
+
+/// A chat that another device holds.
+fn away(remote: &Remote, moved: &Moved) -> Result<(String, Value)> {
+    let (state, reason, returned) = match remote.pairing(moved.pairing()?) {
+        Ok(pairing) => (pairing.state, pairing.reason.unwrap_or_default(), pairing.returned.is_some()),
+        Err(error) if error.exit == Exit::NotFound => ("claimed".to_owned(), "completed".to_owned(), false),
+        Err(error) => return Err(error),
+    };
+    let holder = Untrusted(&moved.holder).short(60);
+    let back = if returned { "  has given it back: segue device take-back" } else { "" };
+    let line = format!("{}  {state} ({reason})  “{holder}”  since {}{back}", moved.session_id, day(moved.at));
+    let value = json!({"session_id": moved.session_id, "pairing_id": moved.pairing_id, "state": state, "reason": reason,
+                       "holder": moved.holder, "at": moved.at, "returned": returned});
+    Ok((line, value))
 }
 
 /// Ends a code that is shown, also by another process or another device of the account.
@@ -53,44 +84,38 @@ pub(super) fn revoke(pairing: &str, output: &Output) -> Result<()> {
     )
 }
 
-/// Makes a chat this machine's again.
-pub(super) fn take_back(named: &str, output: &Output) -> Result<()> {
-    let home = Home::find()?;
-    let moved = find(&home, named)?;
-    let remote = Remote::signed_in(&Account::load(&home)?)?;
-    match remote.take_back(moved.pairing()?) {
-        Ok(_) => {}
-        // Forgotten after a day, or it never was claimed.
-        Err(error) if matches!(error.exit, Exit::NotFound | Exit::Gone | Exit::Conflict) => {}
-        Err(error) => return Err(error),
-    }
-    moved.forget(&home)?;
-    let id = &moved.session_id;
-    let text = format!(
-        "{id} is this machine's again, as it was when it was moved. What “{}” has of it stays there.\nContinue it: segue resume {id}",
-        Untrusted(&moved.holder).short(60)
-    );
-    output.answer(text, json!({"session_id": id, "pairing_id": moved.pairing_id}))
-}
-
 /// Goes on here beside the device that holds the chat: from now on these are two.
 pub(super) fn fork(named: &str, output: &Output) -> Result<()> {
     let home = Home::find()?;
-    let moved = find(&home, named)?;
-    moved.forget(&home)?;
-    let id = &moved.session_id;
+    let id = session(&home, named)?;
+    let (holder, pairing_id) = match (Moved::find(&home, &id)?, Arrival::find(&home, &id)?) {
+        (Some(moved), _) => {
+            moved.forget(&home)?;
+            (moved.holder, moved.pairing_id)
+        }
+        (None, Some(arrival)) if arrival.returned_at.is_some() => {
+            arrival.forget(&home)?;
+            (arrival.source, arrival.pairing_id)
+        }
+        (None, _) => return Err(not_held()),
+    };
     let text = format!(
         "{id} goes on here too. It is another chat than that on “{}” from now on.\nContinue it: segue resume {id}",
-        Untrusted(&moved.holder).short(60)
+        Untrusted(&holder).short(60)
     );
-    output.answer(text, json!({"session_id": id, "pairing_id": moved.pairing_id}))
+    output.answer(text, json!({"session_id": id, "pairing_id": pairing_id}))
 }
 
-fn find(home: &Home, named: &str) -> Result<Moved> {
+/// The note of a chat that another device holds.
+pub(super) fn find(home: &Home, named: &str) -> Result<Moved> {
+    Moved::find(home, &session(home, named)?)?.ok_or_else(not_held)
+}
+
+fn session(home: &Home, named: &str) -> Result<String> {
     let chosen = resolve(&Library::new(home), &environment::tools()?, Some(named))?;
-    let id = chosen.record.map(|record| record.session_id);
-    let moved = id.map(|id| Moved::find(home, &id)).transpose()?.flatten();
-    moved.ok_or_else(|| {
-        CliError::not_found("no other device holds this session").hint("See segue device status, or segue list.")
-    })
+    chosen.record.map(|record| record.session_id).ok_or_else(not_held)
+}
+
+fn not_held() -> CliError {
+    CliError::not_found("no other device holds this session").hint("See segue device status, or segue list.")
 }

@@ -11,7 +11,7 @@ use segue_formats::{CapturedFile, Damage, Env, Format, Found, Header, Installed}
 use super::canonical;
 use crate::{
     capture::left_out,
-    environment::{self, random},
+    environment::{self, random, uuid},
     error::{CliError, Exit, Result},
     home::{Home, create_dir},
     library::{Library, Native, Record},
@@ -143,22 +143,4 @@ fn choose_directory(header: &Header, project: Option<&Path>, output: &Output) ->
     output.warn(format!("Warning: Original path {} not found.", Untrusted(original)));
     output.warn(format!("Resuming in current directory: {}", here.display()));
     Ok(here)
-}
-
-/// A random UUID (RFC 9562, version 4).
-fn uuid(mut bytes: [u8; 16]) -> String {
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex = data_encoding::HEXLOWER.encode(&bytes);
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_uuid_has_its_version_and_variant() {
-        assert_eq!(uuid([0xff; 16]), "ffffffff-ffff-4fff-bfff-ffffffffffff");
-    }
 }
