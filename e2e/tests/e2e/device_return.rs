@@ -346,35 +346,35 @@ fn until_it_ends(person: &Person, root: &Path, call: &'static str, arguments: &[
     Ok(0)
 }
 
-fn survives_kills(own: bool, call: &'static str) -> Result<()> {
+/// How often something was killed.
+fn survives_kills(own: bool, call: &'static str) -> Result<u32> {
     let root = TempDir::new()?;
     let trip = if own { Trip::to_own(root.path())? } else { Trip::to_guest(root.path())? };
     let before = fs::read_to_string(trip.transcript())?;
     trip.work_there("said there")?;
     let gives = until_it_ends(&trip.there, root.path(), call, &["device", "return", &trip.away])?;
     let takes = until_it_ends(trip.ann(), root.path(), call, &["--yes", "device", "take-back", &trip.session])?;
-    assert!(gives + takes > 0, "nothing was tried");
     let now = fs::read_to_string(trip.transcript())?;
     assert!(now.starts_with(&before));
     let said = now[before.len()..].matches(r#""role":"user","content":"said there""#).count();
     assert_eq!(said, 1, "{call}, {gives} and {takes}: {}", &now[before.len()..]);
     assert_eq!(trip.ann().run(&["resume", SESSION, "--print"])?.code, 0);
     trip.ann().json(&["push", SESSION])?;
-    Ok(())
+    Ok(gives + takes)
 }
 
 #[test]
 fn killed_at_any_step_nothing_is_lost_and_nothing_comes_twice() -> Result<()> {
-    survives_kills(false, "fsync")?;
-    survives_kills(true, "rename")
+    assert!(survives_kills(false, "fsync")? > 2 && survives_kills(true, "rename")? > 2, "nothing was tried");
+    Ok(())
 }
 
 #[test]
 #[ignore = "long: killed at every call"]
 fn killed_at_every_call_nothing_is_lost_and_nothing_comes_twice() -> Result<()> {
-    for call in ["fsync", "rename", "unlink", "linkat", "write", "writev", "openat"] {
+    for call in ["fsync", "rename", "unlink", "write", "openat"] {
         for own in [false, true] {
-            survives_kills(own, call)?;
+            assert!(survives_kills(own, call)? > 0, "{call}: nothing was tried");
         }
     }
     Ok(())
