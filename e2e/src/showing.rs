@@ -55,6 +55,11 @@ impl Showing {
         Ok(self.until("issued")?["code"].as_str().context("no code is shown")?.to_owned())
     }
 
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Types a line.
     pub fn type_line(&mut self, line: &str) -> Result<()> {
         writeln!(self.stdin.as_mut().context("its standard input is closed")?, "{line}")?;

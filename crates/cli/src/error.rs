@@ -23,6 +23,8 @@ pub enum Exit {
     Verification = 9,
     /// Too late.
     Gone = 10,
+    /// The person ended it.
+    Interrupted = 130,
 }
 
 /// Why a command failed.

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use segue_e2e::{
+    fault::signal,
     person::{Person, Ran, fixture},
     showing::Showing,
     story::{Story, id},
@@ -201,5 +202,18 @@ fn a_device_that_is_not_let_in_gets_nothing() -> Result<()> {
     assert!(there.events()?.iter().all(|event| event["event"] != "arrived"));
     // Nothing was moved: the chat is Ann's as before.
     assert_eq!(scene.story.ann.run(&["resume", SESSION, "--print"])?.code, 0);
+    Ok(())
+}
+
+#[test]
+fn who_ends_it_with_ctrl_c_ends_the_code_as_well() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    let mut showing = scene.show(&[])?;
+    let code = showing.code()?;
+    signal("INT", showing.process())?;
+    let ended = showing.end()?;
+    assert_eq!((ended.code, ended.stderr.contains("revoked")), (130, true), "{}", ended.stderr);
+    assert_eq!(entered(enter(&scene.other, &code, &["--server", scene.url()]))?.code, 4);
     Ok(())
 }

@@ -67,7 +67,7 @@ pub struct ClaimCode {
 }
 
 /// Give a chat back.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct GiveBack {
     /// Session id, or the beginning of one; the newest in the current directory when left out
     pub session: Option<String>,

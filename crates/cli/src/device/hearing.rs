@@ -62,6 +62,17 @@ impl Hearing {
                 }
             }
         });
+        let interrupted = sender.clone();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            // Where signals cannot be waited for, Ctrl-C ends the process as it always does.
+            if let Ok(runtime) = runtime
+                && runtime.block_on(tokio::signal::ctrl_c()).is_ok()
+            {
+                let error = CliError::new(Exit::Interrupted, "interrupted", "interrupted");
+                drop(interrupted.send(Sent::Lost(error)));
+            }
+        });
         Ok(Self { sender, receiver, reads: false })
     }
 

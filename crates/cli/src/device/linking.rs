@@ -61,7 +61,11 @@ pub fn run(uploader: &Uploader<'_>, show_link: bool, output: &Output) -> Result<
     output.event("claimed", format!("“{who}” has the keys now."), json!({"name": who}))?;
     let until = SystemClock.now().plus_millis(limits::PAIRING_DELIVERY_MS);
     loop {
-        let Happening::Stands(pairing) = offering.hearing.next(until)? else { continue };
+        let pairing = match offering.hearing.next(until)? {
+            Happening::Stands(pairing) => pairing,
+            Happening::TimeOver => return Err(not_arrived()),
+            Happening::Said(_) | Happening::Silent => continue,
+        };
         if let Some(sealed) = &pairing.acknowledgement
             && released.acknowledged(&sealed.0).is_ok_and(|head| head == sha256(&view))
         {
@@ -69,20 +73,23 @@ pub fn run(uploader: &Uploader<'_>, show_link: bool, output: &Output) -> Result<
             return output.event("ready", text, json!({"name": who}));
         }
         if pairing.reason.as_deref() == Some("lapsed") {
-            return Err(CliError::new(Exit::Gone, "not_arrived", "the other device never said that it has joined")
-                .hint(
-                    "It has the keys all the same. If you do not know it: segue devices, then segue devices remove.",
-                ));
+            return Err(not_arrived());
         }
     }
+}
+
+fn not_arrived() -> CliError {
+    CliError::new(Exit::Gone, "not_arrived", "the other device never said that it has joined")
+        .hint("It has the keys all the same. If you do not know it: segue devices, then segue devices remove.")
 }
 
 fn show(offering: &Offering<'_>, show_link: bool) -> Result<()> {
     let how = if show_link { format!("\n\nOr open there:\n\n  {}", *offering.link) } else { String::new() };
     let text = format!(
-        "Adding a device to {}. It will be able to do everything that this one can.\n\n  {}\n\n\
+        "{}Adding a device to {}. It will be able to do everything that this one can.\n\n  {}\n\n\
          Enter this code on it within {}: segue join --code {}{how}\n\n\
          Only type it into a device of your own. Ctrl-C ends it.",
+        offering.qr(),
         Untrusted(&offering.uploader.account.email),
         *offering.code,
         offering.minutes(),

@@ -65,8 +65,9 @@ fn show(offering: &Offering<'_>, wanted: &Wanted) -> Result<()> {
     let title = wanted.found.title.as_deref().unwrap_or("a session without title");
     let how = if wanted.link { format!("\n\nOr open there:\n\n  {}", *offering.link) } else { String::new() };
     let text = format!(
-        "Moving {} to another device.\n\n  {}\n\nEnter this code there within {}: segue device claim --server {}{how}\n\n\
+        "{}Moving {} to another device.\n\n  {}\n\nEnter this code there within {}: segue device claim --server {}{how}\n\n\
          The chat moves, your keys and settings stay here. Nothing is kept on the server. Ctrl-C ends it.",
+        offering.qr(),
         Untrusted(title).short(60),
         *offering.code,
         offering.minutes(),
@@ -163,8 +164,10 @@ impl Moving<'_> {
     fn until_ready(self, released: &Released, moved: &Moved) -> Result<()> {
         let until = SystemClock.now().plus_millis(limits::PAIRING_DELIVERY_MS);
         loop {
-            let Happening::Stands(pairing) = self.offering.hearing.next(until)? else {
-                continue;
+            let pairing = match self.offering.hearing.next(until)? {
+                Happening::Stands(pairing) => pairing,
+                Happening::TimeOver => return Err(not_arrived(moved)),
+                Happening::Said(_) | Happening::Silent => continue,
             };
             if let Some(sealed) = &pairing.acknowledgement
                 && let Ok(head) = released.acknowledged(&sealed.0)
@@ -182,9 +185,13 @@ impl Moving<'_> {
                 return Ok(());
             }
             if matches!(pairing.reason.as_deref(), Some("taken_back" | "lapsed")) {
-                return Err(CliError::new(Exit::Gone, "not_arrived", "the chat has not arrived on the other device")
-                    .hint(format!("It is yours again with: segue device take-back {}", moved.session_id)));
+                return Err(not_arrived(moved));
             }
         }
     }
+}
+
+fn not_arrived(moved: &Moved) -> CliError {
+    CliError::new(Exit::Gone, "not_arrived", "the chat has not arrived on the other device")
+        .hint(format!("It is yours again with: segue device take-back {}", moved.session_id))
 }

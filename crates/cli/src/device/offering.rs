@@ -2,6 +2,9 @@
 //!
 //! Secrets and counters are in memory only: when this process ends, its code is worth nothing.
 
+use std::io::{self, IsTerminal as _};
+
+use fast_qr::{ECL, QRBuilder};
 use segue_api::pairings::{IssuePairing, Pairing, RefuseAnswer};
 use segue_crypto::pairing::{Answer, Approved, Confirmed, GUESSES_MAX, Judgement, Place, Purpose, SizeClass, Source};
 use segue_domain::{Clock as _, PairingId, Timestamp};
@@ -92,13 +95,35 @@ impl<'a> Offering<'a> {
         Ok((offering, source))
     }
 
+    /// The link for a camera, where a terminal shows it.
+    pub(super) fn qr(&self) -> String {
+        if !io::stdout().is_terminal() || self.output.is_json() {
+            return String::new();
+        }
+        let code = QRBuilder::new(self.link.as_str()).ecl(ECL::L).build();
+        code.map(|code| format!("{}\n", code.to_str())).unwrap_or_default()
+    }
+
     /// The lifetime as minutes and seconds.
     pub(super) fn minutes(&self) -> String {
         format!("{}:{:02}", self.lifetime / 60_000, self.lifetime / 1_000 % 60)
     }
 
-    /// Waits for somebody who knows the secret and is let in.
-    pub(super) fn wait(mut self, mut source: Source) -> Result<(Self, LetIn)> {
+    /// Waits for somebody who knows the secret and is let in. Whoever ends it before ends the code with it.
+    pub(super) fn wait(self, source: Source) -> Result<(Self, LetIn)> {
+        let (uploader, id) = (self.uploader, self.id);
+        self.wait_for_one(source).map_err(|error| {
+            if error.exit != Exit::Interrupted {
+                return error;
+            }
+            match uploader.remote.revoke_pairing(id, "user") {
+                Ok(_) => CliError::new(Exit::Interrupted, "revoked", "you ended this code; nothing was given away"),
+                Err(_) => error.hint("The code ends by itself within minutes; nobody here answers it any more."),
+            }
+        })
+    }
+
+    fn wait_for_one(mut self, mut source: Source) -> Result<(Self, LetIn)> {
         loop {
             match self.hearing.next(self.deadline)? {
                 Happening::Stands(pairing) if pairing.state != "issued" => return Err(self.ended(&pairing)),
