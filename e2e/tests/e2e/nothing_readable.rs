@@ -3,11 +3,12 @@
 
 use std::{fs, path::Path, process::Command};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use data_encoding::BASE64URL_NOPAD;
 use segue_e2e::{
     person::{Person, fixture},
     server::{Options, Server},
+    showing::Showing,
     story::{ANN, BEN, Story, id, invite},
 };
 use tempfile::TempDir;
@@ -131,5 +132,81 @@ fn nothing_readable_is_stored_logged_sent_or_answered() -> Result<()> {
     assert!(sent.len() > 10_000 && answered.len() > 10_000, "the wire was recorded");
     assert_unreadable("requests", &sent);
     assert_unreadable("responses", &answered);
+    Ok(())
+}
+
+/// What a process has in memory now and may write to.
+#[cfg(target_os = "linux")]
+fn memory(process: u32) -> Result<Vec<u8>> {
+    use std::os::unix::fs::FileExt as _;
+    let (maps, memory) =
+        (fs::read_to_string(format!("/proc/{process}/maps"))?, fs::File::open(format!("/proc/{process}/mem"))?);
+    let mut all = Vec::new();
+    for line in
+        maps.lines().filter(|line| line.split_whitespace().nth(1).is_some_and(|rights| rights.starts_with("rw")))
+    {
+        let (from, to) = line.split_whitespace().next().and_then(|range| range.split_once('-')).context("a range")?;
+        let (from, to) = (u64::from_str_radix(from, 16)?, u64::from_str_radix(to, 16)?);
+        let mut bytes = vec![0; usize::try_from(to - from)?];
+        // What cannot be read was never written.
+        if memory.read_exact_at(&mut bytes, from).is_ok() {
+            all.extend(bytes);
+        }
+    }
+    Ok(all)
+}
+
+/// SPEC D10: the relay between two devices has no word of a chat, no title, no draft and no secret of a code, in its files, its log, its
+/// memory, or on the wire.
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_readable_passes_the_relay_between_two_devices() -> Result<()> {
+    let root = TempDir::new()?;
+    let data = root.path().join("server");
+    let server = Server::start(&data, &Options::default())?;
+    let wire = Recorder::start(server.url())?;
+    let (ann, other) = (Person::new(&root.path().join("ann"))?, Person::new(&root.path().join("other"))?);
+    let link = server.owner_link().unwrap_or_default().replace(server.url(), wire.url());
+    ann.json(&["join", &link, "--email", ANN])?;
+    plant(&ann)?;
+    let draft = ann.work().join("draft");
+    fs::write(&draft, PLANTED.join(" "))?;
+    let mut showing = Showing::start(&ann, &[SESSION, "--link", "--draft", &draft.display().to_string()])?;
+    let issued = showing.until("issued")?;
+    let (code, link) = (id(&issued, "code")?, id(&issued, "link")?);
+    let entering = other.with("SEGUE_DEVICE_CODE", code.clone());
+    let server_url = wire.url().to_owned();
+    let claim = std::thread::spawn(move || {
+        entering.run(&["--json", "device", "claim", "--yes", "--project", ".", "--print", "--server", &server_url])
+    });
+    showing.approve()?;
+    showing.until("ready")?;
+    let claimed = claim.join().expect("entering a code does not panic")?;
+    assert!(PLANTED.iter().filter(|planted| claimed.stdout.contains(**planted)).count() >= 2, "{}", claimed.stdout);
+
+    let memory = memory(server.id())?;
+    assert!(
+        memory.len() > 1_000_000 && memory.windows(9).any(|window| window == b"pairings/"),
+        "it is the server's memory"
+    );
+    let secret = link.rsplit('.').next().context("a secret")?.to_owned();
+    let (sent, answered) = wire.bytes();
+    let log = server.log()?;
+    server.kill()?;
+    let files: Vec<u8> =
+        fs::read(data.join("segue.db"))?.into_iter().chain(fs::read(data.join("segue.db-wal"))?).collect();
+    for (what, bytes) in [
+        ("memory", &memory),
+        ("files", &files),
+        ("requests", &sent),
+        ("answers", &answered),
+        ("log", &log.into_bytes()),
+    ] {
+        assert_unreadable(what, bytes);
+        for secret in [&code, &code.replace('-', ""), &secret] {
+            assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "a secret is in {what}");
+        }
+    }
+    search(&data)?;
     Ok(())
 }

@@ -131,7 +131,7 @@ fn record(
         header: download::read_header(content)?,
         native: None,
         head,
-        private: header.card.is_private(),
+        private: view.chat.private,
         no_prefix: false,
         summary: None,
         claimed: None,

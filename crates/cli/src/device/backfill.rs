@@ -13,7 +13,13 @@ use crate::{
 
 /// Brings the session to the server, and gives the pairing its bundle. Only what is new is sent.
 pub fn send(uploader: &Uploader<'_>, session: &mut Prepared, pairing: PairingId, secrets: &Secrets) -> Result<()> {
-    let pushed = uploader.push(&mut session.record, &mut session.capturing)?;
+    // Moving a chat tells the server nothing that it does not know: no card of what was never pushed.
+    let told = session.record.private;
+    session.record.private |= session.record.head.is_none();
+    let pushed = uploader.push(&mut session.record, &mut session.capturing);
+    session.record.private = told;
+    uploader.library.save(&session.record)?;
+    let pushed = pushed?;
     let (record, capture) = (&session.record, session.capturing.wait()?);
     let head = record.head.as_ref().ok_or_else(|| CliError::new(Exit::Error, "push", "the session was not pushed"))?;
     let purpose = Purpose {
@@ -21,7 +27,7 @@ pub fn send(uploader: &Uploader<'_>, session: &mut Prepared, pairing: PairingId,
         handoff_id: pairing.to_string(),
         seq: head.seq,
         parent: Some(head.hash()?),
-        card: capture.card(record.private),
+        card: capture.card(true),
         message: String::new(),
         references: References::default(),
         not_after: 0,

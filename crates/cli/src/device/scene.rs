@@ -44,6 +44,9 @@ impl Secrets {
     }
 }
 
+/// What a private chat's view is longer by.
+const PRIVATE: &str = r#","private":true"#;
+
 /// A view and what it was made of.
 pub struct Made {
     /// The view, encoded.
@@ -61,6 +64,7 @@ pub fn make(
     draft: Option<String>,
     secrets: &Secrets,
     room: usize,
+    private: bool,
 ) -> Result<Made> {
     let format = segue_formats::format_for(found.tool);
     let mut tail = TailSink::default();
@@ -87,7 +91,11 @@ pub fn make(
         route: route::describe(tools, &variables, &cwd, &captured.header),
         backfill: Some(Backfill { key: Secret32(secrets.key), token: Secret32(secrets.token) }),
     };
-    let view = ActiveView::new(&captured.header, &tail, scene, room);
+    let view = ActiveView::new(&captured.header, &tail, scene, room - PRIVATE.len());
+    let view = view.map(|mut view| {
+        view.chat.private = private;
+        view
+    });
     let bytes = view.and_then(|view| view.encode()).map_err(|error| {
         CliError::new(Exit::Error, "view", format!("the view of this session cannot be made: {error}"))
     })?;

@@ -44,6 +44,9 @@ pub struct Chat {
     pub head_id: Option<String>,
     /// The head hash behind it.
     pub head_hash: HeadHash,
+    /// Whether the server is told nothing about it, wherever it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
 }
 
 impl Chat {
@@ -60,6 +63,7 @@ impl Chat {
             count: view.head().count(),
             head_id: view.last_id().map(|id| cut(&id, ID_MAX).to_owned()),
             head_hash: view.head().hash(),
+            private: false,
         }
     }
 }
