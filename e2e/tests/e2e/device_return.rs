@@ -23,6 +23,7 @@ use tempfile::TempDir;
 
 use crate::{
     device::{enter, entered, event, resumed},
+    linking::link,
     real_tool::{NEXT, continued, move_in},
     recorder::Recorder,
 };
@@ -53,12 +54,11 @@ impl Trip {
         Self::to(story, there)
     }
 
-    /// To another machine of Ann's account, or a copy of hers.
+    /// To another device of Ann's account.
     fn to_own(root: &Path) -> Result<Self> {
         let story = begin(root)?;
         let there = Person::new(&root.join("laptop"))?;
-        fs::create_dir_all(there.segue_home())?;
-        fs::copy(story.ann.segue_home().join("account.json"), there.segue_home().join("account.json"))?;
+        link(&story.ann, &there, story.server.url())?;
         Self::to(story, there)
     }
 

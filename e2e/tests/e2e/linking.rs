@@ -14,7 +14,7 @@ use tempfile::TempDir;
 const SESSION: &str = "60fd7404-3e8f-43d7-a6d0-56fe9768814d";
 
 /// Lets `machine` become a device of `owner`'s account.
-fn link(owner: &Person, machine: &Person, server: &str) -> Result<Value> {
+pub(crate) fn link(owner: &Person, machine: &Person, server: &str) -> Result<Value> {
     let mut showing = Showing::of(owner, &["link"])?;
     let code = showing.code()?;
     let entering = machine.clone().with("SEGUE_DEVICE_CODE", code);

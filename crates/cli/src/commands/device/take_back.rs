@@ -26,8 +26,7 @@ use crate::{
 pub(super) fn run(named: &str, output: &Output) -> Result<()> {
     let home = Home::find()?;
     let moved = find(&home, named)?;
-    let account = Account::load(&home)?;
-    let remote = Remote::signed_in(&account)?;
+    let remote = Remote::signed_in(&Account::load(&home)?)?;
     let returned = match remote.take_back(moved.pairing()?) {
         Ok(pairing) => pairing.returned,
         // Forgotten after a day, or it never was claimed.
@@ -35,6 +34,9 @@ pub(super) fn run(named: &str, output: &Output) -> Result<()> {
         Err(error) => return Err(error),
     };
     let Some(sealed) = returned else { return as_it_was(&home, &moved, output) };
+    // It may be signed by a device that was added since this one last looked.
+    crate::devices::catch_up(&home, output)?;
+    let account = Account::load(&home)?;
     let came = taking_back::open(&home, &account, &remote, &moved, &sealed.0, output)?;
     show(&moved, &came, output)?;
     if !output.agrees("Put this behind the chat here?", "Say --yes where nobody can be asked.")? {
