@@ -413,6 +413,44 @@ fn what_a_relay_changes_on_the_way_is_not_taken() -> Result<()> {
     Ok(())
 }
 
+/// Words that the tool has not answered.
+fn ask_there(trip: &Trip, time: &str, text: &str) -> Result<()> {
+    let path = claude_project(&trip.there.home(), &trip.there.work()).join(format!("{}.jsonl", trip.native_id));
+    let whole = fs::read_to_string(&path)?;
+    let uuid = |line: &str| serde_json::from_str::<Value>(line).ok()?["uuid"].as_str().map(str::to_owned);
+    let leaf = whole.lines().rev().find_map(uuid).context("no line has an id")?;
+    let line = serde_json::json!({
+        "type": "user", "uuid": "0a0b0c0d-0000-4000-8000-000000000001", "parentUuid": leaf, "sessionId": trip.native_id,
+        "timestamp": time, "message": {"role": "user", "content": text},
+    });
+    Ok(fs::write(path, format!("{whole}{line}\n"))?)
+}
+
+#[test]
+fn a_reply_that_is_being_written_is_finished_first() -> Result<()> {
+    let root = TempDir::new()?;
+    let trip = Trip::to_guest(root.path())?;
+    // Without a time of its own, it is as old as the file.
+    ask_there(&trip, "", "asked just now")?;
+    let early = trip.there.run(&["device", "return", &trip.away])?;
+    assert!(early.code == 5 && early.stderr.contains("still being written"), "{}{}", early.code, early.stderr);
+    assert_eq!(trip.there.run(&["resume", &trip.away, "--print"])?.code, 0, "it is still here");
+    assert_eq!(trip.give_back(&["--now"])?["left_out"], 1);
+    Ok(())
+}
+
+#[test]
+fn more_than_can_be_given_back_stays_and_there_is_a_way_out() -> Result<()> {
+    let root = TempDir::new()?;
+    let trip = Trip::to_guest(root.path())?;
+    ask_there(&trip, "2026-11-20T13:53:17.123Z", &"x".repeat(70_000))?;
+    let long = trip.there.run(&["device", "return", &trip.away])?;
+    assert!(long.code == 1 && long.stderr.contains("segue handoff"), "{}{}", long.code, long.stderr);
+    assert_eq!(trip.there.run(&["resume", &trip.away, "--print"])?.code, 0, "it is still here");
+    assert_eq!(trip.ann().json(&["device", "status"])?["moved"][0]["returned"], false);
+    Ok(())
+}
+
 /// What is planted where the tools and Segue keep secrets.
 const CANARIES: [&str; 2] = ["sk-ant-canary-0123456789", "canary-token-9876543210"];
 

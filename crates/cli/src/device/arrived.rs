@@ -149,11 +149,7 @@ impl Arrival {
 
     /// All of them, newest first. After a day nothing can be given back, and no key is kept.
     pub fn all(home: &Home, now: Timestamp) -> Result<Vec<Self>> {
-        let entries = fs::read_dir(home.path("arrived")).into_iter().flatten().flatten();
-        let mut all = Vec::new();
-        for entry in entries {
-            all.extend(home::read_json::<Self>(&entry.path())?);
-        }
+        let mut all: Vec<Self> = home::read_all(&home.path("arrived"))?;
         for arrival in &mut all {
             let until = Timestamp::from_millis(arrival.at).plus_hours(limits::PAIRING_TOMBSTONE_HOURS);
             if now >= until && arrival.token.is_some() {

@@ -99,12 +99,7 @@ impl Moved {
 
     /// All of them, newest first.
     pub fn all(home: &Home) -> Result<Vec<Self>> {
-        let folder = home.path("moved");
-        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-        let mut all = Vec::new();
-        for entry in entries {
-            all.extend(home::read_json::<Self>(&entry.path())?);
-        }
+        let mut all: Vec<Self> = home::read_all(&home.path("moved"))?;
         all.sort_by_key(|moved| std::cmp::Reverse(moved.at));
         Ok(all)
     }
