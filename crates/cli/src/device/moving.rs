@@ -99,16 +99,7 @@ impl Moving<'_> {
         let format = segue_formats::format_for(self.wanted.found.tool);
         let found = format.find(&tools, &native_id).ok().flatten().unwrap_or_else(|| self.wanted.found.clone());
         let (account, draft) = (&uploader.account, self.wanted.draft.take());
-        let made = scene::make(
-            &tools,
-            account,
-            &found,
-            &session_id,
-            draft,
-            &secrets,
-            approved.room(),
-            session.record.private,
-        )?;
+        let made = scene::make(&tools, account, &found, &session.record, draft, &secrets, approved.room())?;
         let own = account.device_key()?;
         let (release, released) = approved.release(&made.bytes, Some(&own)).map_err(|error| {
             CliError::new(Exit::Error, "view", format!("the view of this session is too long: {error}"))

@@ -17,6 +17,7 @@ use crate::{
     account::Account,
     environment::{self, random},
     error::{CliError, Exit, Result},
+    library::Record,
 };
 
 /// What opens and reads the bundle that follows a view. It travels in the sealed view and nowhere else.
@@ -60,11 +61,10 @@ pub fn make(
     tools: &Env,
     account: &Account,
     found: &Found,
-    session_id: &str,
+    record: &Record,
     draft: Option<String>,
     secrets: &Secrets,
     room: usize,
-    private: bool,
 ) -> Result<Made> {
     let format = segue_formats::format_for(found.tool);
     let mut tail = TailSink::default();
@@ -76,7 +76,7 @@ pub fn make(
     let cwd = found.cwd.clone().unwrap_or_default();
     let variables = route::Variables::read(|name| env::var_os(name));
     let scene = Scene {
-        session_id: session_id.to_owned(),
+        session_id: record.session_id.clone(),
         source: Source {
             device_id: account.device_id.clone(),
             name: environment::device_name(),
@@ -93,7 +93,7 @@ pub fn make(
     };
     let view = ActiveView::new(&captured.header, &tail, scene, room - PRIVATE.len());
     let view = view.map(|mut view| {
-        view.chat.private = private;
+        view.chat.private = record.private;
         view
     });
     let bytes = view.and_then(|view| view.encode()).map_err(|error| {

@@ -21,6 +21,7 @@ mod joining;
 mod late;
 mod lifecycle;
 mod limits;
+mod linking;
 mod logs;
 mod mails;
 mod matrix;

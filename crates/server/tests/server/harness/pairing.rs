@@ -215,3 +215,15 @@ pub(crate) async fn claimed(source: &Person) -> (Shown, Guest, [u8; 32]) {
     assert_eq!(shown.claim(1, &release(), Some(&fetch)).await.status, 200);
     (shown, guest, fetch)
 }
+
+/// The next word of a live stream.
+pub(crate) async fn next(live: &mut Live) -> Pairing {
+    let sent = live.next().await.expect("the stream has ended");
+    assert_eq!(sent.kind, "pairing");
+    serde_json::from_str(&sent.data).unwrap()
+}
+
+/// State and reason.
+pub(crate) fn words(seen: &Pairing) -> (&str, &str) {
+    (&seen.state, seen.reason.as_deref().unwrap_or_default())
+}
