@@ -25,8 +25,7 @@
 //!
 //! The source captures the session into a [`TailSink`], keeps [`Handed::of`](crate::Handed::of) it, and makes an
 //! [`ActiveView`]. The destination parses it and asks [`ActiveView::verify_tail`] before it shows anything, and
-//! [`ActiveView::verify_whole`] of the `view.jsonl` that follows. What it adds is [`ComingBack`], or an active view that goes on
-//! from the same head ([`TailSink::behind`]), of which the source takes [`ActiveView::messages_since`]. It is put in place by
+//! [`ActiveView::verify_whole`] of the `view.jsonl` that follows. What it adds is [`ComingBack`], and is put in place by
 //! [`Format::append`](crate::Format::append) or [`Format::rejoin`](crate::Format::rejoin), or as a fork by
 //! [`Format::fork`](crate::Format::fork).
 
@@ -37,7 +36,6 @@ mod coming_back;
 mod cut;
 mod fit;
 mod head;
-mod since;
 mod sink;
 mod verify;
 
@@ -52,7 +50,6 @@ pub use chat::{Chat, Draft, Partial, Pointer, Source, SourceKind};
 pub use check::{ActiveViewError, COUNT_MAX, DRAFT_MAX, KEY_CARD_MAX, PARTIAL_MAX, ROOM_MAX};
 pub use coming_back::{ComingBack, NewWords};
 pub use head::HeadHasher;
-pub use since::SinceError;
 pub use sink::{TAIL_MAX, TailSink};
 pub use verify::OtherChat;
 
@@ -179,7 +176,7 @@ impl ActiveView {
 
 impl Entry {
     /// Adds its line to a head.
-    pub(super) fn add_to(&self, head: &mut HeadHasher) {
+    fn add_to(&self, head: &mut HeadHasher) {
         match self {
             Self::Line { line } => head.add_line(line.as_bytes()),
             Self::Short { hash, .. } => head.add_hash(&hash.0),

@@ -16,7 +16,6 @@ pub const TAIL_MAX: usize = 30;
 /// Takes a view: hashes all of it, and keeps its last [`TAIL_MAX`] messages, each up to [`ROOM_MAX`] bytes.
 #[derive(Default)]
 pub struct TailSink<'a> {
-    start: HeadHasher,
     head: HeadHasher,
     pieces: Pieces,
     kept: VecDeque<Kept>,
@@ -53,11 +52,6 @@ impl<'a> TailSink<'a> {
     /// Takes a view, and writes it to another sink as well.
     pub fn beside(also: &'a mut dyn ViewSink) -> Self {
         Self { also: Some(also), ..Self::default() }
-    }
-
-    /// Takes what follows the messages that led to `head`, of which it keeps none. What is written to it cannot start anew.
-    pub fn behind(head: HeadHasher) -> Self {
-        Self { start: head, head, ..Self::default() }
     }
 
     /// The head of all that was written.
@@ -115,10 +109,7 @@ impl Write for TailSink<'_> {
 
 impl ViewSink for TailSink<'_> {
     fn restart(&mut self) -> io::Result<()> {
-        if self.start != HeadHasher::default() {
-            return Err(io::Error::other("another chat than the one that was to go on"));
-        }
-        (self.head, self.pieces, self.kept) = (self.start, Pieces::default(), VecDeque::new());
+        (self.head, self.pieces, self.kept) = (HeadHasher::default(), Pieces::default(), VecDeque::new());
         self.also.as_mut().map_or(Ok(()), |also| also.restart())
     }
 }

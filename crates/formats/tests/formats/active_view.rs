@@ -3,11 +3,11 @@
 use proptest::prelude::*;
 use segue_formats::active_view::{
     ActiveView, ActiveViewError, DRAFT_MAX, Draft, Entry, KEY_CARD_MAX, KeyCardBytes, OtherChat, PARTIAL_MAX, Partial,
-    Pointer, ROOM_MAX, Scene, SinceError, Source, SourceKind, TAIL_MAX, TailSink,
+    Pointer, ROOM_MAX, Scene, Source, SourceKind, TAIL_MAX, TailSink,
 };
 use segue_formats::route::Route;
 use segue_formats::view::{Message, Part, Role, write_message};
-use segue_formats::{Counts, Dropped, HEADER_VERSION, Handed, Header, Tool, TornReport, ViewSink};
+use segue_formats::{Counts, Dropped, HEADER_VERSION, Header, Tool, TornReport, ViewSink};
 use serde_json::{Value, json};
 
 pub(crate) fn header() -> Header {
@@ -184,38 +184,6 @@ fn a_tail_without_its_start_is_not_the_whole_chat() {
     let mut other_end = long;
     other_end.chat.head_id = Some("another".to_owned());
     assert!(other_end.verify_tail().is_err());
-}
-
-#[test]
-fn what_comes_back_is_what_follows_what_was_handed_over() {
-    let all = turns(52);
-    let (old, new) = all.split_at(40);
-    let head = sink(old).head();
-    let handed = Handed { len: 1, count: head.count(), head_hash: head.hash() };
-    let whole = view_of(&all);
-    assert_eq!(whole.messages_since(&handed).unwrap(), new);
-    assert_eq!(view_of(old).messages_since(&handed).unwrap(), []);
-    let mut behind = TailSink::behind(head);
-    write_all(new, &mut behind);
-    let behind = ActiveView::new(&header(), &behind, scene(), ROOM_MAX).unwrap();
-    let behind = ActiveView::parse(&behind.encode().unwrap()).unwrap();
-    assert_eq!((behind.chat.clone(), behind.tail.skipped), (whole.chat.clone(), 40), "as if all had been written");
-    assert_eq!(behind.messages_since(&handed).unwrap(), new);
-
-    let refused = |view: &ActiveView, handed: &Handed| view.messages_since(handed).unwrap_err();
-    assert!(matches!(refused(&view_of(&turns(80)), &handed), SinceError::NotAll), "more came than a tail holds");
-    assert!(matches!(refused(&view_of(&all[..39]), &handed), SinceError::Elsewhere), "it is shorter now");
-    let mut other = all.clone();
-    other[39].parts = vec![Part::text("changed")];
-    assert!(matches!(refused(&view_of(&other), &handed), SinceError::Elsewhere));
-    assert!(matches!(refused(&whole, &Handed { count: 41, ..handed }), SinceError::Elsewhere));
-    let mut long = all.clone();
-    long[45].parts = vec![Part::text("x".repeat(60_000))];
-    assert!(matches!(refused(&view_of(&long), &handed), SinceError::NotAll), "one of them is cut");
-    let mut torn = whole;
-    torn.tail.messages.pop();
-    assert!(matches!(refused(&torn, &handed), SinceError::OtherChat(_)));
-    assert!(TailSink::behind(head).restart().is_err());
 }
 
 #[test]
