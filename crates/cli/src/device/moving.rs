@@ -66,7 +66,7 @@ fn show(offering: &Offering<'_>, wanted: &Wanted) -> Result<()> {
     let how = if wanted.link { format!("\n\nOr open there:\n\n  {}", *offering.link) } else { String::new() };
     let text = format!(
         "{}Moving {} to another device.\n\n  {}\n\nEnter this code there within {}: segue device claim --server {}{how}\n\n\
-         The chat moves, your keys and settings stay here. Nothing is kept on the server. Ctrl-C ends it.",
+         The chat moves, your keys and settings stay here. The server keeps nothing that it could read. Ctrl-C ends it.",
         offering.qr(),
         Untrusted(title).short(60),
         *offering.code,
