@@ -1,7 +1,7 @@
 //! People one has met: address → account → identity key, pinned on first use (`docs/protocol.md` §Keys).
 //!
 //! The server says which account an address belongs to; from the second time on, it cannot change its mind unnoticed. A changed key
-//! blocks until a person has compared fingerprints: [`Book::verify`].
+//! blocks until a person has compared fingerprints: `Book::verify`.
 
 mod book;
 
