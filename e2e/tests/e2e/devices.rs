@@ -305,11 +305,9 @@ fn peers_are_blocked_by_new_keys_until_fingerprints_were_compared() -> Result<()
     let fingerprint = id(&world.ann.json(&["whoami"])?, "fingerprint")?;
     assert_eq!(ann["changed"]["fingerprint"], fingerprint.as_str());
     refused(&world.ben.run(&["verify", ANN])?, 2, "FINGERPRINT")?;
-    refused(
-        &world.ben.run(&["verify", ANN, &fingerprint.replace(['A', 'B', 'C', '1'], "0")])?,
-        9,
-        "another one than you were told",
-    )?;
+    // Whatever it is, with another first symbol it is another one.
+    let another = format!("{}{}", if fingerprint.starts_with('0') { '1' } else { '0' }, &fingerprint[1..]);
+    refused(&world.ben.run(&["verify", ANN, &another])?, 9, "another one than you were told")?;
     refused(&world.ben.run(&["handoff", SESSION, "--to", ANN])?, 9, "segue verify")?;
     let verified = world.ben.json(&["verify", ANN, &fingerprint.to_lowercase()])?;
     assert_eq!(
