@@ -178,8 +178,7 @@ impl Account {
 
     /// Forgets who is signed in here: this device was removed.
     pub fn forget(home: &Home) -> Result<()> {
-        let path = home.path(FILE);
-        std::fs::remove_file(&path).map_err(|error| CliError::file("remove", &path, &error))
+        home::remove(&home.path(FILE))
     }
 
     /// One's own signed key card.
@@ -274,7 +273,6 @@ impl PendingJoin {
 
     /// Forgets it: the join is complete and its recovery code was shown, or the server refused it.
     pub fn forget(&self, home: &Home) -> Result<()> {
-        let path = Self::path(home, &self.invite_hash);
-        std::fs::remove_file(&path).map_err(|error| CliError::file("remove", &path, &error))
+        home::remove(&Self::path(home, &self.invite_hash))
     }
 }

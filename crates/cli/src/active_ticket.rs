@@ -5,14 +5,14 @@
 //! and no other, takes it: an entry is taken under the folder's lock, by the session's native name, and goes away once the
 //! session's record has what was taken. Who was killed between takes it again; nobody else can.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use segue_api::handoffs::ActiveTicket;
 use segue_domain::ProjectId;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    error::{CliError, Result},
+    error::Result,
     home::{self, Home},
 };
 
@@ -69,8 +69,7 @@ impl Book {
         if !self.projects.is_empty() {
             return home::write_json(&path(home), self);
         }
-        let path = path(home);
-        fs::remove_file(&path).map_err(|error| CliError::file("remove", &path, &error))
+        home::remove(&path(home))
     }
 }
 

@@ -10,12 +10,14 @@
 //! * `offering` is the source, [`entering`] the destination; both talk to the relay alone and trust it with nothing.
 //! * [`linking`] adds a device to an account by the same way (SPEC A1).
 //! * [`scene`] makes the view, [`backfill`] what follows it; [`arrival`] puts both in place.
+//! * [`claiming`] is what a claim that is cut short goes on from.
 //! * [`arrived`] knows the way back of what came here; [`returning`] goes it, [`taking_back`] is its other end.
 //! * [`held`] knows which sessions another device holds: those are not resumed, pushed or handed over here.
 
 pub mod arrival;
 pub mod arrived;
 pub mod backfill;
+pub mod claiming;
 pub mod drafts;
 pub mod entering;
 pub mod held;

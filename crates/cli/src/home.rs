@@ -122,6 +122,11 @@ fn open_part(part: &Path) -> io::Result<File> {
     }
 }
 
+/// Removes a file.
+pub fn remove(path: &Path) -> Result<()> {
+    fs::remove_file(path).map_err(|error| CliError::file("remove", path, &error))
+}
+
 /// Replaces a file with `value` as JSON.
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     write(path, &json(value)?)

@@ -58,6 +58,9 @@ pub struct ClaimCode {
     /// Show what arrives and take nothing in
     #[arg(long)]
     pub dry_run: bool,
+    /// Take in a chat of its own; the other device keeps its
+    #[arg(long)]
+    pub fork: bool,
     /// The directory to continue in
     #[arg(long, value_name = "PATH")]
     pub project: Option<PathBuf>,

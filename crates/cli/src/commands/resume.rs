@@ -24,14 +24,36 @@ use crate::{
     untrusted::Untrusted,
 };
 
-/// Continues a session that has just arrived.
-pub(super) fn continue_here(session: &str, project: Option<&Path>, print: bool, output: &Output) -> Result<()> {
+/// Puts a session that has just arrived at its place.
+pub(super) fn place_arrived(session: &str, project: Option<&Path>, output: &Output) -> Result<Placed> {
     let project = project.map(Path::to_owned);
-    run(&args::Resume { session: session.to_owned(), tool: None, project, print }, output)
+    place(&args::Resume { session: session.to_owned(), tool: None, project, print: false }, output)
+}
+
+/// A session where its tool finds it, and what continues it.
+pub(super) struct Placed {
+    tools: Env,
+    installed: Installed,
+    command: ResumeCommand,
+    session_id: Option<String>,
+}
+
+impl Placed {
+    /// Starts the tool, or prints what would.
+    pub(super) fn go_on(&self, print_only: bool, output: &Output) -> Result<()> {
+        if print_only {
+            return print(&self.tools, &self.installed, &self.command, self.session_id.as_deref(), output);
+        }
+        start(&self.command)
+    }
 }
 
 /// Resumes.
 pub(super) fn run(options: &args::Resume, output: &Output) -> Result<()> {
+    place(options, output)?.go_on(options.print, output)
+}
+
+fn place(options: &args::Resume, output: &Output) -> Result<Placed> {
     let home = Home::find()?;
     let (library, tools) = (Library::new(&home), environment::tools()?);
     let chosen = resolve(&library, &tools, Some(&options.session))?;
@@ -51,10 +73,7 @@ pub(super) fn run(options: &args::Resume, output: &Output) -> Result<()> {
         None => Installer { home: &home, library: &library, tools: &tools, format, output }.install(chosen, project)?,
     };
     let command = format.resume_command(&installed);
-    if options.print {
-        return print(&tools, &installed, &command, session_id.as_deref(), output);
-    }
-    start(&command)
+    Ok(Placed { tools, installed, command, session_id })
 }
 
 fn choose_format(named: Option<&str>, session_tool: Tool) -> Result<&'static dyn Format> {

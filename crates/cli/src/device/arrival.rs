@@ -7,12 +7,8 @@ use segue_domain::{Clock as _, PairingId, SessionId};
 use segue_formats::active_view::{ActiveView, TailSink};
 use segue_signed::{BundleKind, SignedKeyCard, Wrap};
 
-use super::{
-    arrived::{Arrival, WayBack},
-    scene::Secrets,
-};
+use super::{arrived::Arrival, claiming::Claiming, scene::Secrets};
 use crate::{
-    account::Account,
     download::{self, refused},
     environment::{SystemClock, random},
     error::{CliError, Exit, Result},
@@ -26,31 +22,37 @@ use crate::{
 /// place before all of it held.
 pub fn fetch(
     home: &Home,
-    account: Option<&Account>,
-    mut remote: Remote,
-    (id, way): (PairingId, &WayBack),
+    remote: &mut Remote,
+    claiming: &Claiming,
     view: &ActiveView,
     output: &Output,
-) -> Result<(Record, Remote)> {
+) -> Result<Record> {
     let backfill =
         view.backfill.as_ref().ok_or_else(|| CliError::verification("the view names nothing to follow it"))?;
-    let secrets = Secrets::of(backfill);
+    let (id, session, secrets) = (claiming.pairing()?, claiming.session()?, Secrets::of(backfill));
     output.notice("Fetching the whole chat…");
-    until_ready(&remote, id)?;
-    let (opened, envelope) = open(&mut remote, id, view, &secrets)?;
+    until_ready(remote, id)?;
+    let (opened, envelope) = open(remote, id, view, &secrets)?;
     let library = Library::new(home);
-    let session = session_here(home, account, view)?;
     let _lock = library.lock(session)?;
     let content = library.content(session);
-    let contents = download::fetch(home, &remote, Place::OfPairing(id), &opened, &content, output)?;
-    let record = record(session, account, id, view, &opened, &content);
+    let contents = download::fetch(home, remote, Place::OfPairing(id), &opened, &content, output)?;
+    let record = record(session, claiming.own, id, view, &opened, &content);
     let record = record.and_then(|record| prove(&record, view, &content).map(|()| record));
     let record = record.inspect_err(|_| drop(std::fs::remove_dir_all(&content)))?;
-    // Before the session: what is here can be given back.
-    let own = is_own(account, view);
-    Arrival::new(id, &record.session_id, view, own, way, SystemClock.now()).save(home)?;
+    if !claiming.fork {
+        // Before the session: what is here can be given back.
+        Arrival::new(id, &record.session_id, view, claiming.own, &claiming.way_back()?, SystemClock.now()).save(home)?;
+    }
     library.save_state(&record, &contents.manifest().encode(), &envelope, None)?;
-    Ok((record, remote))
+    Ok(record)
+}
+
+/// The session, when all of it has come before.
+pub fn fetched(home: &Home, claiming: &Claiming) -> Result<Option<Record>> {
+    let record = Library::new(home).find(claiming.session()?)?;
+    let id = claiming.pairing()?.to_string();
+    Ok(record.filter(|record| record.moved.as_ref().is_some_and(|moved| moved.pairing_id == id)))
 }
 
 fn until_ready(remote: &Remote, id: PairingId) -> Result<()> {
@@ -90,9 +92,9 @@ fn open(remote: &mut Remote, id: PairingId, view: &ActiveView, secrets: &Secrets
     Ok((opened, bundle.envelope.0))
 }
 
-/// Its own id on a device of the same account; a fresh one elsewhere.
-fn session_here(home: &Home, account: Option<&Account>, view: &ActiveView) -> Result<SessionId> {
-    if !is_own(account, view) {
+/// The id that it will have here: its own when it is `same`, the session of a device of the same account; else a fresh one.
+pub fn session_here(home: &Home, view: &ActiveView, same: bool) -> Result<SessionId> {
+    if !same {
         return Ok(SessionId::from_bytes(random()?));
     }
     let id: SessionId =
@@ -102,26 +104,21 @@ fn session_here(home: &Home, account: Option<&Account>, view: &ActiveView) -> Re
     match Library::new(home).find(id)? {
         Some(record) if record.native.is_some() && !returned => {
             Err(CliError::new(Exit::Conflict, "already_here", "this device has this chat already")
-                .hint(format!("Continue it: segue resume {id}")))
+                .hint(format!("Continue it: segue resume {id}. For a chat of its own beside it: --fork")))
         }
         _ => Ok(id),
     }
 }
 
-fn is_own(account: Option<&Account>, view: &ActiveView) -> bool {
-    account.is_some_and(|account| account.user_id == view.source.user_id)
-}
-
 fn record(
     session: SessionId,
-    account: Option<&Account>,
+    own: bool,
     id: PairingId,
     view: &ActiveView,
     opened: &OpenedBundle,
     content: &std::path::Path,
 ) -> Result<Record> {
     let header = opened.verified().header();
-    let own = is_own(account, view);
     // The bundle names the snapshot that it was made of: what this device pushes next continues that.
     let head =
         header.parent.filter(|_| own).map(|hash| Head { seq: header.seq, envelope_hash: HEXLOWER.encode(&hash) });

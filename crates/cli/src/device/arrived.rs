@@ -1,8 +1,6 @@
 //! Chats that came from another device: `arrived/<ses_…>.json`, and what it takes to give one back within a day. One that was
 //! given back is not resumed, pushed or handed over here until it is forked (SPEC D12, D15).
 
-use std::fs;
-
 use data_encoding::BASE64URL_NOPAD;
 use segue_crypto::pairing::{RETURN_KEY_BYTES, ReturnSealer};
 use segue_domain::{PairingId, Timestamp, limits};
@@ -136,6 +134,13 @@ impl Arrival {
         self.save(home)
     }
 
+    /// The other device took the chat back while it came: what came of it stays, as after a return.
+    pub fn taken_back(&mut self, home: &Home, now: Timestamp) -> Result<()> {
+        (self.token, self.return_key, self.sealed) = (None, None, None);
+        (self.returned_at, self.sent) = (Some(now.as_millis()), true);
+        self.save(home)
+    }
+
     /// Stores it, for this user only; on return it is on disk.
     pub fn save(&self, home: &Home) -> Result<()> {
         home::create_dir(&home.path("arrived"))?;
@@ -163,8 +168,7 @@ impl Arrival {
 
     /// The session goes on here as one of its own.
     pub fn forget(&self, home: &Home) -> Result<()> {
-        let path = home.path(&format!("arrived/{}.json", self.session_id));
-        fs::remove_file(&path).map_err(|error| CliError::file("remove", &path, &error))
+        home::remove(&home.path(&format!("arrived/{}.json", self.session_id)))
     }
 }
 

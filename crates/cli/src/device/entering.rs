@@ -1,16 +1,15 @@
 //! The destination: is given the code and receives the view (SPEC D5, D7).
 
-use segue_api::pairings::{AcknowledgeView, AnswerPairing, LeasePairing, Leased, Pairing};
+use segue_api::pairings::{AnswerPairing, LeasePairing, Leased, Pairing};
 use segue_crypto::pairing::{
     Answered, ClientKind, CodeSecret, Destination, Introduction, LinkSecret, Nameplate, Offer, PairingSecret, Place,
-    Purpose, Received, Release,
+    Purpose, Received, Release, ReturnSealer,
 };
 use segue_domain::PairingId;
 use serde_json::json;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::arrived::WayBack;
 use crate::{
     account::Account,
     environment::{self, random, rng},
@@ -23,10 +22,11 @@ use crate::{
 const CODE_BYTES_MAX: u64 = 4_096;
 
 /// A code or link that was given.
-struct Given {
+pub struct Given {
     /// The server of a link.
     server: Option<Url>,
-    nameplate: Nameplate,
+    /// Which pairing it names.
+    pub nameplate: Nameplate,
     secret: PairingSecret,
 }
 
@@ -34,6 +34,8 @@ struct Given {
 pub struct Arrived {
     /// Which pairing.
     pub id: PairingId,
+    /// By which symbols it was found.
+    pub nameplate: Nameplate,
     /// The way to the relay.
     pub remote: Remote,
     /// The server.
@@ -55,24 +57,37 @@ impl Arrived {
         Ok(card.is_some_and(|card| self.received.own_source(&card.card).is_some()))
     }
 
-    /// Tells the source at which head this device arrived. Gives the way back to it.
-    pub fn acknowledge(self, head: &[u8; 32]) -> Result<(PairingId, Remote, WayBack)> {
-        let (acknowledgement, sealer) = self.received.acknowledge(head);
-        self.remote.acknowledge_view(self.id, &AcknowledgeView { acknowledgement: acknowledgement.into() })?;
-        Ok((self.id, self.remote, WayBack { server: self.server, token: self.token, sealer }))
+    /// The sealed word to the source at which head this device arrived, to be sent when it has, and what seals a return.
+    pub fn into_acknowledgement(self, head: &[u8; 32]) -> (Vec<u8>, ReturnSealer) {
+        self.received.acknowledge(head)
     }
 
-    /// The sealed acknowledgement, to be sent later.
-    pub fn into_acknowledgement(self, head: &[u8; 32]) -> Vec<u8> {
-        self.received.acknowledge(head).0
+    /// Says that nothing is taken in: the source need not wait. When this is lost, it waits for an hour.
+    pub fn let_go(&self) {
+        drop(self.remote.complete_pairing(self.id));
     }
 }
 
-/// Asks for a code for `purpose` and enters it, until a view has come.
-pub fn run(purpose: Purpose, server: Option<&Url>, account: Option<&Account>, output: &Output) -> Result<Arrived> {
+/// A code that is in the environment or on standard input; never on the command line, which others can read.
+pub fn given(purpose: Purpose, output: &Output) -> Result<Option<Given>> {
+    let text = match std::env::var("SEGUE_DEVICE_CODE") {
+        Ok(text) => Some(text),
+        Err(_) => output.piped("the code", CODE_BYTES_MAX)?,
+    };
+    text.map(|text| parse(purpose, &Zeroizing::new(text))).transpose()
+}
+
+/// Enters the code for `purpose` that is given, or else asked for, until a view has come.
+pub fn run(
+    purpose: Purpose,
+    mut given: Option<Given>,
+    server: Option<&Url>,
+    account: Option<&Account>,
+    output: &Output,
+) -> Result<Arrived> {
     let mut destination: Option<([u8; 16], Destination)> = None;
     loop {
-        let given = read(purpose, destination.is_some(), output)?;
+        let given = given.take().map_or_else(|| ask(purpose, output), Ok)?;
         let server = given.server.as_ref().or(server).or(account.map(|account| &account.server)).ok_or_else(|| {
             CliError::usage("it is not known which server the code is from")
                 .hint("Name it as the other device shows it: --server URL. A link names it by itself.")
@@ -98,7 +113,10 @@ pub fn run(purpose: Purpose, server: Option<&Url>, account: Option<&Account>, ou
         let (answer, answered) = answer(&mut tried, &given.secret, &offer, account)?;
         remote.answer_pairing(id, &AnswerPairing { answer: answer.into() })?;
         match wait(&remote, id, answered, output)? {
-            Some(received) => return Ok(Arrived { id, remote, server: server.clone(), token, received }),
+            Some(received) => {
+                let (nameplate, server) = (given.nameplate, server.clone());
+                return Ok(Arrived { id, nameplate, remote, server, token, received });
+            }
             None if tried.tries_left() > 0 && output.may_ask() => {
                 output.notice("That code does not match. One try is left on this device.");
                 destination = Some((place.hid, tried));
@@ -112,14 +130,7 @@ pub fn run(purpose: Purpose, server: Option<&Url>, account: Option<&Account>, ou
     }
 }
 
-/// From the environment, standard input or a prompt; never from the command line, which others can read.
-fn read(purpose: Purpose, again: bool, output: &Output) -> Result<Given> {
-    if !again && let Ok(text) = std::env::var("SEGUE_DEVICE_CODE") {
-        return parse(purpose, &Zeroizing::new(text));
-    }
-    if !again && let Some(text) = output.piped("the code", CODE_BYTES_MAX)? {
-        return parse(purpose, &Zeroizing::new(text));
-    }
+fn ask(purpose: Purpose, output: &Output) -> Result<Given> {
     loop {
         let text = output.ask("Code or link from the other device", "Set SEGUE_DEVICE_CODE, or pipe the code in.")?;
         match parse(purpose, &Zeroizing::new(text)) {

@@ -1,8 +1,6 @@
 //! Sessions that another device holds: `moved/<ses_…>.json`. They are not resumed, pushed or handed over here until they are taken
 //! back or forked (SPEC D12).
 
-use std::fs;
-
 use data_encoding::BASE64URL_NOPAD;
 use segue_crypto::pairing::{RETURN_KEY_BYTES, ReturnOpener};
 use segue_domain::{PairingId, Timestamp, limits};
@@ -106,8 +104,7 @@ impl Moved {
 
     /// The session is this machine's again.
     pub fn forget(&self, home: &Home) -> Result<()> {
-        let path = home.path(&format!("moved/{}.json", self.session_id));
-        fs::remove_file(&path).map_err(|error| CliError::file("remove", &path, &error))
+        home::remove(&home.path(&format!("moved/{}.json", self.session_id)))
     }
 }
 

@@ -130,9 +130,13 @@ impl Moving<'_> {
             format!("Claimed by “{who}”."),
             json!({"name": who, "session_id": session_id}),
         )?;
-        backfill::send(uploader, &mut session, self.offering.id, &secrets)?;
+        let sent = backfill::send(uploader, &mut session, self.offering.id, &secrets);
         drop(session);
-        self.until_ready(&released, &moved)
+        match sent {
+            // Nobody waits for it any more: why, the pairing says.
+            Err(error) if error.exit != Exit::Conflict => Err(error.hint(yours_with(&moved))),
+            _ => self.until_ready(&released, &moved),
+        }
     }
 
     /// A reply that is being written is finished first, or moved as far as it came.
@@ -184,14 +188,26 @@ impl Moving<'_> {
                 self.offering.output.event("ready", text, json!({"name": who, "session_id": moved.session_id}))?;
                 return Ok(());
             }
-            if matches!(pairing.reason.as_deref(), Some("taken_back" | "lapsed")) {
-                return Err(not_arrived(moved));
+            match pairing.reason.as_deref() {
+                // Everything is there, and no word that it is: the other device lets the chat go.
+                Some("completed") => return Err(not_taken(moved)),
+                Some("taken_back" | "lapsed") => return Err(not_arrived(moved)),
+                _ => {}
             }
         }
     }
 }
 
 fn not_arrived(moved: &Moved) -> CliError {
-    CliError::new(Exit::Gone, "not_arrived", "the chat has not arrived on the other device")
-        .hint(format!("It is yours again with: segue device take-back {}", moved.session_id))
+    CliError::new(Exit::Gone, "not_arrived", "the chat has not arrived on the other device").hint(yours_with(moved))
+}
+
+fn not_taken(moved: &Moved) -> CliError {
+    let who = Untrusted(&moved.holder).short(60);
+    let text = format!("“{who}” did not take the chat over");
+    CliError::new(Exit::Gone, "not_taken", text).hint(yours_with(moved))
+}
+
+fn yours_with(moved: &Moved) -> String {
+    format!("It is yours again with: segue device take-back {}", moved.session_id)
 }

@@ -98,8 +98,7 @@ impl Renewal {
 
     /// Forgets it: it is complete and its recovery code was shown, or the server refused it.
     pub fn forget(&self, home: &Home) -> Result<()> {
-        let path = home.path(FILE);
-        std::fs::remove_file(&path).map_err(|error| CliError::file("remove", &path, &error))
+        home::remove(&home.path(FILE))
     }
 
     /// Whether this is the card that begins it.

@@ -1,26 +1,78 @@
 //! `segue device claim`: enters a code, and takes the chat in.
 
+use segue_api::pairings::AcknowledgeView;
 use segue_crypto::pairing::Purpose;
-use segue_formats::active_view::ActiveView;
+use segue_domain::Clock as _;
+use segue_formats::{Env, active_view::ActiveView};
 use serde_json::json;
 
 use crate::{
     account::Account,
-    args,
+    args::device::ClaimCode,
     commands::resume,
-    device::{arrival, drafts, entering, preview},
-    environment,
+    device::{
+        arrival,
+        arrived::Arrival,
+        claiming::Claiming,
+        drafts,
+        entering::{self, Arrived, Given},
+        preview,
+    },
+    environment::{self, SystemClock},
     error::{CliError, Exit, Result},
     home::Home,
+    library::Record,
     output::Output,
     untrusted::Untrusted,
 };
 
 /// Takes a chat in.
-pub(super) fn run(options: &args::device::ClaimCode, output: &Output) -> Result<()> {
-    let (home, tools) = (Home::find()?, environment::tools()?);
+pub(super) fn run(options: &ClaimCode, output: &Output) -> Result<()> {
+    let home = Home::find()?;
     let account = Account::find(&home)?;
-    let arrived = entering::run(Purpose::Handoff, options.server.as_ref(), account.as_ref(), output)?;
+    let given = entering::given(Purpose::Handoff, output)?;
+    let begun = match options.dry_run {
+        true => None,
+        false => Claiming::find(&home, given.as_ref().map(|given| given.nameplate))?,
+    };
+    let claiming = match begun {
+        Some(begun) => {
+            output.notice("Going on with the chat that was being taken in here.");
+            begun
+        }
+        None => enter(options, given, &home, account.as_ref(), output)?,
+    };
+    let record = take_in(&claiming, &home, account.as_ref(), output).inspect_err(|error| {
+        // What may succeed another time is kept for it.
+        if !matches!(error.exit, Exit::Network | Exit::Error | Exit::Interrupted) {
+            drop(claiming.forget(&home));
+        }
+    })?;
+    let placed = resume::place_arrived(&record.session_id, options.project.as_deref(), output)?;
+    claiming.forget(&home)?;
+    placed.go_on(options.print, output)
+}
+
+/// Enters the code, and asks whether what has come is wanted. Stored on return.
+fn enter(
+    options: &ClaimCode,
+    given: Option<Given>,
+    home: &Home,
+    account: Option<&Account>,
+    output: &Output,
+) -> Result<Claiming> {
+    let arrived = entering::run(Purpose::Handoff, given, options.server.as_ref(), account, output)?;
+    let view = look(&arrived, options, account, output).inspect_err(|_| arrived.let_go())?;
+    let own = !options.fork && arrived.is_from_own_device(account)?;
+    let session = arrival::session_here(home, &view, own).inspect_err(|_| arrived.let_go())?;
+    let claiming = Claiming::new(arrived, session, &view, (own, options.fork));
+    claiming.save(home)?;
+    Ok(claiming)
+}
+
+/// Shows what has come; whose it is and what it is are known before anything is made of it.
+fn look(arrived: &Arrived, options: &ClaimCode, account: Option<&Account>, output: &Output) -> Result<ActiveView> {
+    let tools: Env = environment::tools()?;
     let view = ActiveView::parse(arrived.view())
         .map_err(|error| CliError::verification(format!("the view of this chat cannot be read: {error}")))?;
     view.verify_tail().map_err(|error| CliError::verification(format!("this is not one chat: {error}")))?;
@@ -29,25 +81,46 @@ pub(super) fn run(options: &args::device::ClaimCode, output: &Output) -> Result<
     if options.dry_run {
         return Err(not_taken("nothing was taken in (--dry-run)"));
     }
-    let trusted = arrived.is_from_own_device(account.as_ref())?;
+    let trusted = arrived.is_from_own_device(account)?;
     if !trusted && !output.agrees("Continue this chat here?", "Say --yes where nobody can be asked.")? {
         return Err(not_taken("the chat was not taken in"));
     }
-    let (id, remote, way) = arrived.acknowledge(&view.chat.head_hash.0)?;
-    let (record, remote) = arrival::fetch(&home, account.as_ref(), remote, (id, &way), &view, output)?;
-    let draft = drafts::keep(&home, &record.session_id, view.draft.as_ref())?;
-    remote.complete_pairing(id)?;
-    let value = json!({"session_id": record.session_id, "tool": record.header.tool.as_str(), "messages": view.chat.count,
-                       "title": record.header.title, "draft_file": draft});
-    let title = record.header.title.as_deref().unwrap_or("a session without title");
-    let beside = draft.as_ref().map(|draft| format!("\nWhat was being written is in {draft}")).unwrap_or_default();
-    let title = Untrusted(title).short(60);
-    let text = format!("{title} is here: {} messages, the same chat.{beside}", view.chat.count);
-    output.event("ready", text, value)?;
-    resume::continue_here(&record.session_id, options.project.as_deref(), options.print, output)
+    Ok(view)
 }
 
 fn not_taken(text: &str) -> CliError {
     CliError::new(Exit::Conflict, "not_taken", text)
-        .hint("The other device shows it as claimed: it takes the chat back with segue device take-back.")
+        .hint("The other device is told: it takes the chat back with segue device take-back.")
+}
+
+/// The other device had the chat back before it was ready here.
+fn taken_back(home: &Home, record: &Record, error: CliError) -> CliError {
+    let noted = Arrival::find(home, &record.session_id)
+        .and_then(|arrival| arrival.map_or(Ok(()), |mut arrival| arrival.taken_back(home, SystemClock.now())));
+    noted.map_or_else(|failed| failed, |()| error)
+}
+
+/// Fetches the whole chat, and says so to the other device when it is here.
+fn take_in(claiming: &Claiming, home: &Home, account: Option<&Account>, output: &Output) -> Result<Record> {
+    let (id, view, mut remote) = (claiming.pairing()?, claiming.view()?, claiming.remote(account)?);
+    let record = match arrival::fetched(home, claiming)? {
+        Some(record) => record,
+        None => arrival::fetch(home, &mut remote, claiming, &view, output)?,
+    };
+    let draft = drafts::keep(home, &record.session_id, view.draft.as_ref())?;
+    if !claiming.fork {
+        // Only now the other device may call it ready here.
+        let acknowledgement = claiming.acknowledgement()?.into();
+        let told = remote.acknowledge_view(id, &AcknowledgeView { acknowledgement });
+        told.map_err(|error| if error.exit == Exit::Network { error } else { taken_back(home, &record, error) })?;
+    }
+    remote.complete_pairing(id)?;
+    let value = json!({"session_id": record.session_id, "tool": record.header.tool.as_str(), "messages": view.chat.count,
+                       "title": record.header.title, "draft_file": draft});
+    let title = Untrusted(record.header.title.as_deref().unwrap_or("a session without title")).short(60);
+    let beside = draft.as_ref().map(|draft| format!("\nWhat was being written is in {draft}")).unwrap_or_default();
+    let same = if claiming.fork { "a chat of its own from here" } else { "the same chat" };
+    let text = format!("{title} is here: {} messages, {same}.{beside}", view.chat.count);
+    output.event("ready", text, value)?;
+    Ok(record)
 }

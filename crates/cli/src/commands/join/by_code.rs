@@ -82,7 +82,7 @@ fn begin(options: &args::Join, home: &Home, output: &Output) -> Result<Pending> 
         warn_without_tls(server, output);
     }
     let device_name = options.device.clone().unwrap_or_else(environment::device_name);
-    let arrived = entering::run(Purpose::Link, server.as_ref(), None, output)?;
+    let arrived = entering::run(Purpose::Link, entering::given(Purpose::Link, output)?, server.as_ref(), None, output)?;
     let (account, request) = linking::take(&arrived, &arrived.server, &device_name)?;
     let pending = Pending {
         v: 1,
@@ -92,7 +92,7 @@ fn begin(options: &args::Join, home: &Home, output: &Output) -> Result<Pending> 
         request,
         acknowledgement: {
             let head = sha256(arrived.view());
-            BASE64URL_NOPAD.encode(&arrived.into_acknowledgement(&head))
+            BASE64URL_NOPAD.encode(&arrived.into_acknowledgement(&head).0)
         },
     };
     home::write_json(&home.path(FILE), &pending)?;
@@ -105,8 +105,7 @@ impl Pending {
     }
 
     fn forget(home: &Home) -> Result<()> {
-        let path = home.path(FILE);
-        std::fs::remove_file(&path).map_err(|error| CliError::file("remove", &path, &error))
+        home::remove(&home.path(FILE))
     }
 
     fn id(&self) -> Result<PairingId> {

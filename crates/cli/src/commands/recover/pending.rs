@@ -113,8 +113,7 @@ impl NewCode {
 }
 
 fn remove(home: &Home, file: &str) -> Result<()> {
-    let path = home.path(file);
-    std::fs::remove_file(&path).map_err(|error| CliError::file("remove", &path, &error))
+    home::remove(&home.path(file))
 }
 
 fn decode(text: &str) -> Result<Vec<u8>> {

@@ -1,0 +1,141 @@
+//! A chat that is being taken in: `claiming/<par_…>.json`, from a person's yes until the session is where its tool finds it. What
+//! is cut short at any point goes on from there (SPEC D9).
+
+use std::fs;
+
+use data_encoding::BASE64URL_NOPAD;
+use segue_crypto::pairing::{Nameplate, RETURN_KEY_BYTES, ReturnSealer};
+use segue_domain::{PairingId, SessionId};
+use segue_formats::active_view::ActiveView;
+use serde::{Deserialize, Serialize};
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::{arrived::WayBack, entering::Arrived};
+use crate::{
+    account::Account,
+    error::{CliError, Exit, Result},
+    home::{self, Home},
+    remote::Remote,
+};
+
+/// What was begun.
+#[derive(Serialize, Deserialize)]
+pub struct Claiming {
+    /// Version of this file.
+    v: u32,
+    pairing_id: String,
+    /// The first four symbols of its code: who enters that again means this.
+    nameplate: String,
+    server: Url,
+    /// What this device is known by at the relay, base64url.
+    token: String,
+    /// `ses_…` here.
+    session_id: String,
+    /// Whether it is the same session, of a device of the same account, which signed for it.
+    pub own: bool,
+    /// Whether it becomes a chat of its own, and the other device keeps its.
+    pub fork: bool,
+    /// As it was sealed, base64url.
+    view: String,
+    /// The sealed acknowledgement, base64url.
+    acknowledgement: String,
+    /// What seals that which is given back, base64url.
+    return_key: String,
+}
+
+impl Claiming {
+    /// What begins now.
+    pub fn new(arrived: Arrived, session: SessionId, view: &ActiveView, (own, fork): (bool, bool)) -> Self {
+        let (encoded, (id, token)) = (BASE64URL_NOPAD.encode(arrived.view()), (arrived.id, arrived.token.clone()));
+        let (nameplate, server) = (arrived.nameplate.to_string(), arrived.server.clone());
+        let (acknowledgement, sealer) = arrived.into_acknowledgement(&view.chat.head_hash.0);
+        Self {
+            v: 1,
+            pairing_id: id.to_string(),
+            nameplate,
+            server,
+            token: BASE64URL_NOPAD.encode(&*token),
+            session_id: session.to_string(),
+            own,
+            fork,
+            view: encoded,
+            acknowledgement: BASE64URL_NOPAD.encode(&acknowledgement),
+            return_key: BASE64URL_NOPAD.encode(sealer.expose().as_slice()),
+        }
+    }
+
+    /// What was cut short: of the code that is entered again, or the newest of all when none is.
+    pub fn find(home: &Home, entered: Option<Nameplate>) -> Result<Option<Self>> {
+        let mut all: Vec<(_, Self)> = Vec::new();
+        for claiming in home::read_all::<Self>(&home.path("claiming"))? {
+            let written = fs::metadata(claiming.path(home)).and_then(|metadata| metadata.modified());
+            all.push((written.ok(), claiming));
+        }
+        all.sort_by_key(|(written, _)| *written);
+        let named = |claiming: &Self| entered.is_none_or(|entered| entered.to_string() == claiming.nameplate);
+        Ok(all.into_iter().rev().map(|(_, claiming)| claiming).find(named))
+    }
+
+    /// Stores it, for this user only; on return it is on disk.
+    pub fn save(&self, home: &Home) -> Result<()> {
+        home::write_json(&self.path(home), self)
+    }
+
+    /// Everything is at its place, or nothing of it comes any more.
+    pub fn forget(&self, home: &Home) -> Result<()> {
+        home::remove(&self.path(home))
+    }
+
+    fn path(&self, home: &Home) -> std::path::PathBuf {
+        home.path(&format!("claiming/{}.json", self.pairing_id))
+    }
+
+    /// The pairing.
+    pub fn pairing(&self) -> Result<PairingId> {
+        self.pairing_id.parse().map_err(|_| damaged())
+    }
+
+    /// The session here.
+    pub fn session(&self) -> Result<SessionId> {
+        self.session_id.parse().map_err(|_| damaged())
+    }
+
+    /// The view that came.
+    pub fn view(&self) -> Result<ActiveView> {
+        ActiveView::parse(&decode(&self.view)?).map_err(|_| damaged())
+    }
+
+    /// The sealed word that it arrived.
+    pub fn acknowledgement(&self) -> Result<Vec<u8>> {
+        decode(&self.acknowledgement).map(|bytes| bytes.to_vec())
+    }
+
+    /// The way to the relay.
+    pub fn remote(&self, account: Option<&Account>) -> Result<Remote> {
+        Remote::destination(&self.server, account, &*self.token()?)
+    }
+
+    /// The way back to who gave the chat.
+    pub fn way_back(&self) -> Result<WayBack> {
+        let key: Zeroizing<[u8; RETURN_KEY_BYTES]> = fixed(&self.return_key)?;
+        Ok(WayBack { server: self.server.clone(), token: self.token()?, sealer: ReturnSealer::from_bytes(&key) })
+    }
+
+    fn token(&self) -> Result<Zeroizing<[u8; 32]>> {
+        fixed(&self.token)
+    }
+}
+
+fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>> {
+    BASE64URL_NOPAD.decode(text.as_bytes()).map(Zeroizing::new).map_err(|_| damaged())
+}
+
+fn fixed<const N: usize>(text: &str) -> Result<Zeroizing<[u8; N]>> {
+    decode(text)?.as_slice().try_into().map(Zeroizing::new).map_err(|_| damaged())
+}
+
+fn damaged() -> CliError {
+    CliError::new(Exit::Error, "pending_damaged", "what was begun on this machine is damaged")
+        .hint("Move the folder claiming in the client's folder away, and make a new code on the other device.")
+}
