@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     process::{Child, ChildStdin, ChildStdout, Stdio},
+    thread::{self, JoinHandle},
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -72,6 +73,22 @@ impl Showing {
         let sas = asked["sas"].as_str().context("nothing is shown to compare")?.to_owned();
         self.type_line(&sas)?;
         Ok(asked)
+    }
+
+    /// Reads what it says to its end in the background, and lets in whoever asks.
+    pub fn let_anybody_in(mut self) -> JoinHandle<Result<Ran>> {
+        thread::spawn(move || {
+            let mut line = String::new();
+            while self.stdout.read_line(&mut line)? > 0 {
+                let value: Value = serde_json::from_str(&line).with_context(|| line.clone())?;
+                if let Some(sas) = value["sas"].as_str() {
+                    // It may have ended meanwhile.
+                    drop(self.type_line(sas));
+                }
+                line.clear();
+            }
+            self.end()
+        })
     }
 
     /// Stops it in the middle of whatever it does.

@@ -136,7 +136,7 @@ pub fn forget(home: &Home, session: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{os::unix::fs::PermissionsExt as _, thread};
+    use std::{fs, os::unix::fs::PermissionsExt as _, thread};
 
     fn active(project: &str, ticket: &str) -> ActiveTicket {
         ActiveTicket {

@@ -10,6 +10,7 @@
 //! * `offering` is the source, [`entering`] the destination; both talk to the relay alone and trust it with nothing.
 //! * [`linking`] adds a device to an account by the same way (SPEC A1).
 //! * [`scene`] makes the view, [`backfill`] what follows it; [`arrival`] puts both in place.
+//! * [`shown`] knows the codes of this machine, so that none outlives its process.
 //! * [`claiming`] is what a claim that is cut short goes on from.
 //! * [`arrived`] knows the way back of what came here; [`returning`] goes it, [`taking_back`] is its other end.
 //! * [`held`] knows which sessions another device holds: those are not resumed, pushed or handed over here.
@@ -26,8 +27,10 @@ pub mod moving;
 pub mod preview;
 pub mod returning;
 pub mod scene;
+pub mod shown;
 pub mod taking_back;
 
 mod approval;
+mod countdown;
 mod hearing;
 mod offering;

@@ -16,7 +16,7 @@ use segue_e2e::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-const SESSION: &str = "60fd7404-3e8f-43d7-a6d0-56fe9768814d";
+pub(crate) const SESSION: &str = "60fd7404-3e8f-43d7-a6d0-56fe9768814d";
 
 /// Ann, who has a session, and a machine that knows nobody.
 struct Scene {

@@ -8,5 +8,6 @@ mod cuts;
 mod errors;
 mod full;
 mod kills;
+mod moving;
 mod random;
 mod round;

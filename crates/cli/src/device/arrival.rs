@@ -3,12 +3,18 @@
 
 use data_encoding::HEXLOWER;
 use segue_bundle::{Expected, OpenedBundle, Reader, verify_envelope};
-use segue_domain::{Clock as _, PairingId, SessionId};
+use segue_domain::{Clock as _, PairingId, SessionId, limits};
 use segue_formats::active_view::{ActiveView, TailSink};
 use segue_signed::{BundleKind, SignedKeyCard, Wrap};
 
-use super::{arrived::Arrival, claiming::Claiming, scene::Secrets};
+use super::{
+    arrived::Arrival,
+    claiming::Claiming,
+    hearing::{Happening, Hearing},
+    scene::Secrets,
+};
 use crate::{
+    account::Account,
     download::{self, refused},
     environment::{SystemClock, random},
     error::{CliError, Exit, Result},
@@ -22,6 +28,7 @@ use crate::{
 /// place before all of it held.
 pub fn fetch(
     home: &Home,
+    account: Option<&Account>,
     remote: &mut Remote,
     claiming: &Claiming,
     view: &ActiveView,
@@ -31,7 +38,9 @@ pub fn fetch(
         view.backfill.as_ref().ok_or_else(|| CliError::verification("the view names nothing to follow it"))?;
     let (id, session, secrets) = (claiming.pairing()?, claiming.session()?, Secrets::of(backfill));
     output.notice("Fetching the whole chat…");
-    until_ready(remote, id)?;
+    let mut hearing = Hearing::begin();
+    hearing.listen(claiming.remote(account)?, id);
+    until_ready(&hearing)?;
     let (opened, envelope) = open(remote, id, view, &secrets)?;
     let library = Library::new(home);
     let _lock = library.lock(session)?;
@@ -42,7 +51,8 @@ pub fn fetch(
     let record = record.inspect_err(|_| drop(std::fs::remove_dir_all(&content)))?;
     if !claiming.fork {
         // Before the session: what is here can be given back.
-        Arrival::new(id, &record.session_id, view, claiming.own, &claiming.way_back()?, SystemClock.now()).save(home)?;
+        Arrival::new(id, &record.session_id, view, claiming.own, &claiming.way_back()?, SystemClock.now())
+            .save(home)?;
     }
     library.save_state(&record, &contents.manifest().encode(), &envelope, None)?;
     Ok(record)
@@ -55,18 +65,26 @@ pub fn fetched(home: &Home, claiming: &Claiming) -> Result<Option<Record>> {
     Ok(record.filter(|record| record.moved.as_ref().is_some_and(|moved| moved.pairing_id == id)))
 }
 
-fn until_ready(remote: &Remote, id: PairingId) -> Result<()> {
-    let mut live = remote.live_pairing(id);
+fn until_ready(hearing: &Hearing) -> Result<()> {
+    let until = SystemClock.now().plus_millis(limits::PAIRING_DELIVERY_MS);
     loop {
-        let pairing = live.hear()?;
+        let pairing = match hearing.next(until)? {
+            Happening::Stands(pairing) => pairing,
+            Happening::TimeOver => return Err(taken_back()),
+            Happening::Said(_) | Happening::Silent => continue,
+        };
         if pairing.bundle_ready {
             return Ok(());
         }
         if matches!(pairing.reason.as_deref(), Some("taken_back" | "lapsed" | "completed")) {
-            return Err(CliError::new(Exit::Gone, "taken_back", "the other device has the chat back")
-                .hint("What was shown of it stays there."));
+            return Err(taken_back());
         }
     }
+}
+
+fn taken_back() -> CliError {
+    CliError::new(Exit::Gone, "taken_back", "the other device has the chat back")
+        .hint("What was shown of it stays there.")
 }
 
 fn open(remote: &mut Remote, id: PairingId, view: &ActiveView, secrets: &Secrets) -> Result<(OpenedBundle, Vec<u8>)> {

@@ -5,14 +5,15 @@ use segue_crypto::pairing::{
     Answered, ClientKind, CodeSecret, Destination, Introduction, LinkSecret, Nameplate, Offer, PairingSecret, Place,
     Purpose, Received, Release, ReturnSealer,
 };
-use segue_domain::PairingId;
+use segue_domain::{Clock as _, PairingId, Timestamp, limits};
 use serde_json::json;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::hearing::{Happening, Hearing};
 use crate::{
     account::Account,
-    environment::{self, random, rng},
+    environment::{self, SystemClock, random, rng},
     error::{CliError, Exit, Result},
     output::Output,
     remote::Remote,
@@ -85,7 +86,7 @@ pub fn run(
     account: Option<&Account>,
     output: &Output,
 ) -> Result<Arrived> {
-    let mut destination: Option<([u8; 16], Destination)> = None;
+    let (mut destination, mut hearing) = (None::<([u8; 16], Destination)>, Hearing::begin());
     loop {
         let given = given.take().map_or_else(|| ask(purpose, output), Ok)?;
         let server = given.server.as_ref().or(server).or(account.map(|account| &account.server)).ok_or_else(|| {
@@ -112,7 +113,9 @@ pub fn run(
         };
         let (answer, answered) = answer(&mut tried, &given.secret, &offer, account)?;
         remote.answer_pairing(id, &AnswerPairing { answer: answer.into() })?;
-        match wait(&remote, id, answered, output)? {
+        let until = SystemClock.now().plus_millis(lifetime(&leased));
+        hearing.listen(Remote::destination(server, account, &token)?, id);
+        match wait(&hearing, until, answered, output)? {
             Some(received) => {
                 let (nameplate, server) = (given.nameplate, server.clone());
                 return Ok(Arrived { id, nameplate, remote, server, token, received });
@@ -191,14 +194,23 @@ fn answer(
     Ok((answer.encode(), answered))
 }
 
+/// How long the source may take at most, in milliseconds: what is left of the code, and an approval.
+fn lifetime(leased: &Leased) -> i64 {
+    let longest = i64::from(limits::PAIRING_SECONDS_MAX) * 1000;
+    leased.expires_in_ms.clamp(0, longest) + limits::PAIRING_APPROVAL_MS
+}
+
 /// Waits for the source. None when it found the code wrong.
-fn wait(remote: &Remote, id: PairingId, answered: Answered, output: &Output) -> Result<Option<Received>> {
+fn wait(hearing: &Hearing, until: Timestamp, answered: Answered, output: &Output) -> Result<Option<Received>> {
     let sas = answered.sas();
     let text = format!("Waiting for the other device. If it asks, it must show {sas}.");
     output.event("waiting", text, json!({"sas": sas}))?;
-    let mut live = remote.live_pairing(id);
     loop {
-        let pairing = live.hear()?;
+        let pairing = match hearing.next(until)? {
+            Happening::Stands(pairing) => pairing,
+            Happening::TimeOver => return Err(unanswered()),
+            Happening::Said(_) | Happening::Silent => continue,
+        };
         if pairing.refused {
             return Ok(None);
         }
@@ -214,15 +226,21 @@ fn wait(remote: &Remote, id: PairingId, answered: Answered, output: &Output) -> 
     }
 }
 
+fn unanswered() -> CliError {
+    CliError::new(Exit::Gone, "expired", "the other device did not answer in time")
+        .hint("Make a new code on the other device.")
+}
+
 /// Why a code is over, for who entered it.
 fn ended(pairing: &Pairing) -> CliError {
     let (exit, code, text) = match (pairing.state.as_str(), pairing.reason.as_deref()) {
-        ("expired", Some("unanswered")) => (Exit::Gone, "expired", "the other device did not answer in time"),
+        ("expired", Some("unanswered")) => return unanswered(),
         ("expired", _) => (Exit::Gone, "expired", "this code has expired"),
         ("claimed", Some("taken")) => (Exit::Conflict, "already_claimed", "another device claimed this first"),
         ("claimed", _) => (Exit::Gone, "taken_back", "the other device took the chat back"),
         (_, Some("not_approved")) => (Exit::Gone, "not_approved", "the other device did not let this one in"),
         (_, Some("too_many_guesses")) => (Exit::Gone, "too_many_guesses", "too many wrong codes were entered"),
+        (_, Some("restarted")) => (Exit::Gone, "restarted", "the other device was ended, and its code with it"),
         (_, Some("superseded")) => (Exit::Gone, "superseded", "a newer code took the place of this one"),
         _ => (Exit::Gone, "revoked", "the other device cancelled this handoff"),
     };

@@ -1,4 +1,4 @@
-//! What a source waits for at once: news of its pairing, words of its person, and time.
+//! What a side of a pairing waits for at once: news of it, words of its person, and time.
 
 use std::{
     io::{self, BufRead as _},
@@ -11,7 +11,6 @@ use segue_api::pairings::Pairing;
 use segue_domain::{Clock as _, PairingId, Timestamp};
 
 use crate::{
-    account::Account,
     environment::SystemClock,
     error::{CliError, Exit, Result},
     remote::Remote,
@@ -33,35 +32,24 @@ pub(super) enum Happening {
 }
 
 enum Sent {
-    Happened(Happening),
+    Stands(PairingId, Box<Pairing>),
+    Typed(Happening),
     Lost(CliError),
 }
 
-/// Both ears. Each listens in a thread of its own, which ends with the process.
+/// All ears. Each listens in a thread of its own, which ends with the process.
 pub(super) struct Hearing {
     sender: Sender<Sent>,
     receiver: Receiver<Sent>,
+    /// What is heard of others is passed over.
+    id: Option<PairingId>,
     reads: bool,
 }
 
 impl Hearing {
-    /// Listens to a pairing.
-    pub(super) fn of(account: &Account, id: PairingId) -> Result<Self> {
+    /// Hears when its person ends it.
+    pub(super) fn begin() -> Self {
         let (sender, receiver) = mpsc::channel();
-        let (remote, news) = (Remote::signed_in(account)?, sender.clone());
-        thread::spawn(move || {
-            let mut live = remote.live_pairing(id);
-            loop {
-                let heard = match live.hear() {
-                    Ok(pairing) => Sent::Happened(Happening::Stands(Box::new(pairing))),
-                    Err(error) => Sent::Lost(error),
-                };
-                let lost = matches!(heard, Sent::Lost(_));
-                if news.send(heard).is_err() || lost {
-                    return;
-                }
-            }
-        });
         let interrupted = sender.clone();
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -73,7 +61,28 @@ impl Hearing {
                 drop(interrupted.send(Sent::Lost(error)));
             }
         });
-        Ok(Self { sender, receiver, reads: false })
+        Self { sender, receiver, id: None, reads: false }
+    }
+
+    /// Listens to a pairing from now on, and to no other.
+    pub(super) fn listen(&mut self, remote: Remote, id: PairingId) {
+        self.id = Some(id);
+        let news = self.sender.clone();
+        thread::spawn(move || {
+            let mut live = remote.live_pairing(id);
+            loop {
+                let (heard, last) = match live.hear() {
+                    Ok(pairing) => {
+                        let last = matches!(pairing.state.as_str(), "revoked" | "expired");
+                        (Sent::Stands(id, Box::new(pairing)), last)
+                    }
+                    Err(error) => (Sent::Lost(error), true),
+                };
+                if news.send(heard).is_err() || last {
+                    return;
+                }
+            }
+        });
     }
 
     /// Reads what a person types from now on.
@@ -88,23 +97,32 @@ impl Hearing {
                 let read = io::Read::take(io::stdin().lock(), LINE_BYTES_MAX).read_line(&mut line);
                 let end = !matches!(read, Ok(1..));
                 let said = if end { Happening::Silent } else { Happening::Said(line.trim().to_owned()) };
-                if words.send(Sent::Happened(said)).is_err() || end {
+                if words.send(Sent::Typed(said)).is_err() || end {
                     return;
                 }
             }
         });
     }
 
+    /// Whether somebody may type.
+    pub(super) fn reads_lines(&self) -> bool {
+        self.reads
+    }
+
     /// Waits for what happens next, until then.
     pub(super) fn next(&self, until: Timestamp) -> Result<Happening> {
-        let left = until.as_millis() - SystemClock.now().as_millis();
-        let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-        match self.receiver.recv_timeout(left) {
-            Ok(Sent::Happened(happening)) => Ok(happening),
-            Ok(Sent::Lost(error)) => Err(error),
-            Err(RecvTimeoutError::Timeout) => Ok(Happening::TimeOver),
-            Err(RecvTimeoutError::Disconnected) => {
-                Err(CliError::new(Exit::Network, "cut", "the pairing is not heard any more"))
+        loop {
+            let left = until.as_millis() - SystemClock.now().as_millis();
+            let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+            match self.receiver.recv_timeout(left) {
+                Ok(Sent::Stands(id, _)) if self.id != Some(id) => {}
+                Ok(Sent::Stands(_, pairing)) => return Ok(Happening::Stands(pairing)),
+                Ok(Sent::Typed(typed)) => return Ok(typed),
+                Ok(Sent::Lost(error)) => return Err(error),
+                Err(RecvTimeoutError::Timeout) => return Ok(Happening::TimeOver),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(CliError::new(Exit::Network, "cut", "the pairing is not heard any more"));
+                }
             }
         }
     }

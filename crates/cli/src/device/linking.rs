@@ -16,7 +16,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use super::{
     entering::Arrived,
     hearing::Happening,
-    offering::{LetIn, Offering, Terms},
+    offering::{self, LetIn, Offering, Terms},
 };
 use crate::{
     account::{Account, NewAccount, with_device},
@@ -47,9 +47,7 @@ struct LinkView {
 pub fn run(uploader: &Uploader<'_>, show_link: bool, output: &Output) -> Result<()> {
     let tag = sha256(&segue_signed::lv::lv_cat(&[b"segue/link-tag/1", uploader.account.device_id.as_bytes()]));
     let terms = Terms { purpose: Purpose::Link, size_class: SizeClass::Medium, tag, command: "segue link" };
-    let (offering, source) = Offering::open(uploader, terms, output)?;
-    show(&offering, show_link)?;
-    let (offering, let_in) = offering.wait(source)?;
+    let (offering, let_in) = offering::offer(uploader, terms, output, |offering| show(offering, show_link))?;
     let LetIn { approved, name, attempt } = let_in;
     let view = Zeroizing::new(crate::home::json(&LinkView::of(&uploader.account)?)?);
     let (release, released) = approved.release(&view, None).map_err(|error| {
@@ -88,12 +86,13 @@ fn show(offering: &Offering<'_>, show_link: bool) -> Result<()> {
     let text = format!(
         "{}Adding a device to {}. It will be able to do everything that this one can.\n\n  {}\n\n\
          Enter this code on it within {}: segue join --code {}{how}\n\n\
-         Only type it into a device of your own. Ctrl-C ends it.",
+         Only type it into a device of your own. {}",
         offering.qr(),
         Untrusted(&offering.uploader.account.email),
         *offering.code,
         offering.minutes(),
         offering.uploader.account.server,
+        offering.keys(),
     );
     let mut value = json!({"event": "issued", "pairing_id": offering.id.to_string(), "code": *offering.code,
                            "expires_in_ms": offering.lifetime});

@@ -1,8 +1,8 @@
 //! Moving a chat: the source's side from the code to "ready there" (SPEC D1, D5, D13).
 
-use segue_api::pairings::ReleaseView;
+use segue_api::pairings::{Pairing, ReleaseView};
 use segue_crypto::pairing::{Purpose, Released, SizeClass};
-use segue_domain::{Clock as _, limits};
+use segue_domain::{Clock as _, Timestamp, limits};
 use segue_formats::Found;
 use segue_signed::{lv::lv_cat, sha256};
 use serde_json::json;
@@ -12,11 +12,11 @@ use super::{
     backfill,
     hearing::Happening,
     held::Moved,
-    offering::{LetIn, Offering, Terms},
+    offering::{self, LetIn, Offering, Terms},
     scene::{self, Secrets},
 };
 use crate::{
-    commands::{Reading, prepare},
+    commands::{Prepared, Reading, prepare},
     environment::{SystemClock, tools},
     error::{CliError, Exit, Result},
     library::Native,
@@ -29,6 +29,9 @@ use crate::{
 const TURN_WAIT_MS: i64 = 45_000;
 /// Time between two looks at a reply that is being written, in milliseconds.
 const TURN_LOOK_MS: i64 = 500;
+
+/// Longest time before something is sent again to a server that did not answer, in milliseconds.
+const AGAIN_MS: i64 = 5_000;
 
 /// What is moved, and how.
 pub struct Wanted {
@@ -47,9 +50,7 @@ pub fn run(uploader: &Uploader<'_>, wanted: Wanted, output: &Output) -> Result<(
     let tag = chat_tag(uploader, &wanted.found)?;
     // Views of all chats are of one size: it says nothing about them, and is known before the chat is read.
     let terms = Terms { purpose: Purpose::Handoff, size_class: SizeClass::Large, tag, command: "segue device start" };
-    let (offering, source) = Offering::open(uploader, terms, output)?;
-    show(&offering, &wanted)?;
-    let (offering, let_in) = offering.wait(source)?;
+    let (offering, let_in) = offering::offer(uploader, terms, output, |offering| show(offering, &wanted))?;
     Moving { offering, wanted }.release(let_in)
 }
 
@@ -66,12 +67,13 @@ fn show(offering: &Offering<'_>, wanted: &Wanted) -> Result<()> {
     let how = if wanted.link { format!("\n\nOr open there:\n\n  {}", *offering.link) } else { String::new() };
     let text = format!(
         "{}Moving {} to another device.\n\n  {}\n\nEnter this code there within {}: segue device claim --server {}{how}\n\n\
-         The chat moves, your keys and settings stay here. The server keeps nothing that it could read. Ctrl-C ends it.",
+         The chat moves, your keys and settings stay here. The server keeps nothing that it could read. {}",
         offering.qr(),
         Untrusted(title).short(60),
         *offering.code,
         offering.minutes(),
         offering.uploader.account.server,
+        offering.keys(),
     );
     let mut value = json!({"event": "issued", "pairing_id": offering.id.to_string(), "code": *offering.code,
                            "expires_in_ms": offering.lifetime});
@@ -114,15 +116,16 @@ impl Moving<'_> {
             release: release.encode().into(),
             fetch_token_hash: Some(sha256(&secrets.token).to_vec().into()),
         };
-        match uploader.remote.release_view(self.offering.id, &body) {
-            Ok(_) => {}
-            Err(error) if error.exit == Exit::Network => {
-                return Err(error.hint("The chat may have been moved. See: segue device status"));
-            }
-            Err(error) => {
-                moved.forget(&uploader.home)?;
-                return Err(error);
-            }
+        if let Err(error) = self.send(&body) {
+            return match error.exit {
+                Exit::Network | Exit::Interrupted => {
+                    Err(error.hint(format!("It may have been delivered. {}", yours_with(&moved))))
+                }
+                _ => {
+                    moved.forget(&uploader.home)?;
+                    Err(error)
+                }
+            };
         }
         let who = Untrusted(&name).short(60);
         self.offering.output.event(
@@ -130,12 +133,51 @@ impl Moving<'_> {
             format!("Claimed by “{who}”."),
             json!({"name": who, "session_id": session_id}),
         )?;
-        let sent = backfill::send(uploader, &mut session, self.offering.id, &secrets);
+        let arrived = self.send_rest(&mut session, &secrets, &moved);
         drop(session);
-        match sent {
-            // Nobody waits for it any more: why, the pairing says.
-            Err(error) if error.exit != Exit::Conflict => Err(error.hint(yours_with(&moved))),
-            _ => self.until_ready(&released, &moved),
+        arrived.and_then(|()| self.until_ready(&released, &moved)).map_err(|error| match error.hint.as_str() {
+            "" => error.hint(yours_with(&moved)),
+            _ => error,
+        })
+    }
+
+    /// Sends the release until the server has it: a way to it that breaks is waited for, as long as the answer waits there.
+    fn send(&self, body: &ReleaseView) -> Result<()> {
+        let until = self.offering.deadline.plus_millis(limits::PAIRING_APPROVAL_MS);
+        loop {
+            match self.offering.uploader.remote.release_view(self.offering.id, body) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.exit == Exit::Network => self.until_heard(until, error)?,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Sends the whole chat in the same way. When nobody waits for it any more, the pairing says why.
+    fn send_rest(&self, session: &mut Prepared, secrets: &Secrets, moved: &Moved) -> Result<()> {
+        let until = SystemClock.now().plus_millis(limits::PAIRING_DELIVERY_MS);
+        loop {
+            match backfill::send(self.offering.uploader, session, self.offering.id, secrets) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.exit == Exit::Network => self.until_heard(until, error)?,
+                Err(error) if error.exit == Exit::Conflict => {
+                    let pairing = self.offering.uploader.remote.pairing(self.offering.id)?;
+                    return over(&pairing, moved).and(Err(error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Waits until the server is heard again, or for a while; `otherwise` is why it is waited for, when it was for too long.
+    fn until_heard(&self, until: Timestamp, otherwise: CliError) -> Result<()> {
+        let soon = SystemClock.now().plus_millis(AGAIN_MS);
+        loop {
+            match self.offering.hearing.next(soon.min(until))? {
+                Happening::TimeOver if SystemClock.now() >= until => return Err(otherwise),
+                Happening::Stands(_) | Happening::TimeOver => return Ok(()),
+                Happening::Said(_) | Happening::Silent => {}
+            }
         }
     }
 
@@ -188,13 +230,18 @@ impl Moving<'_> {
                 self.offering.output.event("ready", text, json!({"name": who, "session_id": moved.session_id}))?;
                 return Ok(());
             }
-            match pairing.reason.as_deref() {
-                // Everything is there, and no word that it is: the other device lets the chat go.
-                Some("completed") => return Err(not_taken(moved)),
-                Some("taken_back" | "lapsed") => return Err(not_arrived(moved)),
-                _ => {}
-            }
+            over(&pairing, moved)?;
         }
+    }
+}
+
+/// How the other device's access ended, if it has.
+fn over(pairing: &Pairing, moved: &Moved) -> Result<()> {
+    match pairing.reason.as_deref() {
+        // Everything is there, and no word that it is: the other device lets the chat go.
+        Some("completed") => Err(not_taken(moved)),
+        Some("taken_back" | "lapsed") => Err(not_arrived(moved)),
+        _ => Ok(()),
     }
 }
 

@@ -7,22 +7,26 @@ use std::io::{self, IsTerminal as _};
 use fast_qr::{ECL, QRBuilder};
 use segue_api::pairings::{IssuePairing, Pairing, RefuseAnswer};
 use segue_crypto::pairing::{Answer, Approved, Confirmed, GUESSES_MAX, Judgement, Place, Purpose, SizeClass, Source};
-use segue_domain::{Clock as _, PairingId, Timestamp};
+use segue_domain::{Clock as _, PairingId, Timestamp, limits};
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{
     approval::{self, Decision},
+    countdown::{self, Countdown},
     hearing::{Happening, Hearing},
+    shown::{self, Shown},
 };
 use crate::{
     environment::{SystemClock, random, rng},
     error::{CliError, Exit, Result},
     output::Output,
+    remote::Remote,
     upload::Uploader,
 };
 
 /// What is offered.
+#[derive(Clone, Copy)]
 pub(super) struct Terms {
     /// What the code is for.
     pub(super) purpose: Purpose,
@@ -47,8 +51,9 @@ pub(super) struct Offering<'a> {
     pub(super) code: Zeroizing<String>,
     pub(super) link: Zeroizing<String>,
     /// By this machine's clock too, nothing is released after it.
-    deadline: Timestamp,
+    pub(super) deadline: Timestamp,
     entering: bool,
+    _shown: Shown,
 }
 
 /// Who was let in.
@@ -61,36 +66,72 @@ pub(super) struct LetIn {
     pub(super) attempt: u8,
 }
 
+/// Shows codes until somebody who knows one is let in. A person may have a new one for one that is over (SPEC D8).
+pub(super) fn offer<'a>(
+    uploader: &'a Uploader<'a>,
+    terms: Terms,
+    output: &'a Output,
+    show: impl Fn(&Offering<'_>) -> Result<()>,
+) -> Result<(Offering<'a>, LetIn)> {
+    shown::end_abandoned(&uploader.home, &uploader.remote)?;
+    let mut hearing = Hearing::begin();
+    if output.may_ask() && !output.is_json() {
+        hearing.read_lines();
+    }
+    loop {
+        let (offering, source) = Offering::open(uploader, terms, output, hearing)?;
+        show(&offering)?;
+        match offering.wait(source)? {
+            Waited::LetIn(offering, let_in) => return Ok((*offering, let_in)),
+            Waited::Again(back) => hearing = back,
+        }
+    }
+}
+
+/// How waiting ended.
+enum Waited<'a> {
+    LetIn(Box<Offering<'a>>, LetIn),
+    /// A new code is wanted.
+    Again(Hearing),
+}
+
 impl<'a> Offering<'a> {
     /// Asks the server for a nameplate, and makes a code of it.
-    pub(super) fn open(uploader: &'a Uploader<'a>, terms: Terms, output: &'a Output) -> Result<(Self, Source)> {
+    fn open(
+        uploader: &'a Uploader<'a>,
+        terms: Terms,
+        output: &'a Output,
+        mut hearing: Hearing,
+    ) -> Result<(Self, Source)> {
         let senseless = |what: &str| CliError::new(Exit::Network, "answer", format!("the server does not say {what}"));
         let server = uploader.remote.server()?;
         let server_id = server.server_id.0.as_slice().try_into().map_err(|_| senseless("which it is"))?;
         let place = Place { purpose: terms.purpose, server_id, hid: random()? };
         let source = Source::new(&mut rng()?, place, terms.size_class, server.pairing_seconds);
         let [code_offer, link_offer] = source.offers().map(|offer| offer.encode().into());
-        let begun = SystemClock.now();
+        let id = PairingId::from_bytes(place.hid);
+        let (shown, begun) = (Shown::note(&uploader.home, id)?, SystemClock.now());
         let body = IssuePairing { chat_tag: terms.tag.to_vec().into(), code_offer, link_offer };
-        let shown = uploader.remote.issue_pairing(&body)?;
-        let lifetime = shown.expires_in_ms.unwrap_or_default().min(i64::from(server.pairing_seconds) * 1000);
-        let nameplate = shown.nameplate.as_deref().and_then(|text| text.parse().ok());
+        let issued = uploader.remote.issue_pairing(&body)?;
+        let lifetime = issued.expires_in_ms.unwrap_or_default().min(i64::from(server.pairing_seconds) * 1000);
+        let nameplate = issued.nameplate.as_deref().and_then(|text| text.parse().ok());
         let nameplate = nameplate.ok_or_else(|| senseless("under which nameplate"))?;
         let path = if terms.purpose == Purpose::Link { "l" } else { "h" };
         let address = uploader.account.server.join(path);
         let address = address.map_err(|_| CliError::usage("the server's address is not a URL"))?;
-        let id = PairingId::from_bytes(place.hid);
+        hearing.listen(Remote::signed_in(&uploader.account)?, id);
         let offering = Self {
             uploader,
             output,
             id,
-            hearing: Hearing::of(&uploader.account, id)?,
+            hearing,
             terms,
             lifetime,
             code: source.code(nameplate),
             link: Zeroizing::new(format!("{address}#{}", *source.fragment(nameplate))),
             deadline: begun.plus_millis(lifetime),
             entering: false,
+            _shown: shown,
         };
         Ok((offering, source))
     }
@@ -106,26 +147,59 @@ impl<'a> Offering<'a> {
 
     /// The lifetime as minutes and seconds.
     pub(super) fn minutes(&self) -> String {
-        format!("{}:{:02}", self.lifetime / 60_000, self.lifetime / 1_000 % 60)
+        countdown::minutes(self.lifetime)
+    }
+
+    /// How it is ended from here.
+    pub(super) fn keys(&self) -> &'static str {
+        if self.hearing.reads_lines() { "Ctrl-C ends it; n and Enter shows another code." } else { "Ctrl-C ends it." }
     }
 
     /// Waits for somebody who knows the secret and is let in. Whoever ends it before ends the code with it.
-    pub(super) fn wait(self, source: Source) -> Result<(Self, LetIn)> {
-        let (uploader, id) = (self.uploader, self.id);
-        self.wait_for_one(source).map_err(|error| {
-            if error.exit != Exit::Interrupted {
-                return error;
+    fn wait(mut self, source: Source) -> Result<Waited<'a>> {
+        match self.wait_for_one(source) {
+            Ok(Some(let_in)) => Ok(Waited::LetIn(Box::new(self), let_in)),
+            Ok(None) => {
+                self.uploader.remote.revoke_pairing(self.id, "user")?;
+                Ok(Waited::Again(self.hearing))
             }
-            match uploader.remote.revoke_pairing(id, "user") {
-                Ok(_) => CliError::new(Exit::Interrupted, "revoked", "you ended this code; nothing was given away"),
-                Err(_) => error.hint("The code ends by itself within minutes; nobody here answers it any more."),
-            }
-        })
+            Err(error) if error.exit == Exit::Interrupted => Err(self.interrupted(error)),
+            Err(error) if error.exit == Exit::Gone && self.hearing.reads_lines() => self.again(error),
+            Err(error) => Err(error),
+        }
     }
 
-    fn wait_for_one(mut self, mut source: Source) -> Result<(Self, LetIn)> {
+    fn interrupted(&self, error: CliError) -> CliError {
+        match self.uploader.remote.revoke_pairing(self.id, "user") {
+            Ok(_) => CliError::new(Exit::Interrupted, "revoked", "you ended this code; nothing was given away"),
+            Err(_) => error.hint("The code ends by itself within minutes; nobody here answers it any more."),
+        }
+    }
+
+    /// A new code is never shown by itself: somebody who guesses would be served one after the other.
+    fn again(self, over: CliError) -> Result<Waited<'a>> {
+        self.output.notice(format!("Over: {}.\nPress Enter for a new code, Ctrl-C to end.", over.message));
+        let until = SystemClock.now().plus_millis(i64::from(limits::PAIRING_SECONDS_MAX) * 1000);
         loop {
-            match self.hearing.next(self.deadline)? {
+            match self.hearing.next(until) {
+                Ok(Happening::Said(_)) => return Ok(Waited::Again(self.hearing)),
+                Ok(Happening::Stands(_)) => {}
+                Ok(Happening::Silent | Happening::TimeOver) | Err(_) => return Err(over),
+            }
+        }
+    }
+
+    /// None when its person wants another code.
+    fn wait_for_one(&mut self, mut source: Source) -> Result<Option<LetIn>> {
+        let countdown = Countdown::of(self.output);
+        loop {
+            let happening = self.hearing.next(countdown.next(self.deadline))?;
+            if matches!(happening, Happening::TimeOver) && SystemClock.now() < self.deadline {
+                countdown.show(self.deadline);
+                continue;
+            }
+            countdown.hide();
+            match happening {
                 Happening::Stands(pairing) if pairing.state != "issued" => return Err(self.ended(&pairing)),
                 Happening::Stands(pairing) => {
                     self.say_entering(&pairing)?;
@@ -134,7 +208,7 @@ impl<'a> Offering<'a> {
                     let Ok(answer) = Answer::parse(&answer.0) else { continue };
                     let attempt = source.attempt();
                     source = match source.receive(&mut rng()?, &answer) {
-                        Judgement::Confirmed(confirmed) => return self.let_in(confirmed, attempt),
+                        Judgement::Confirmed(confirmed) => return self.let_in(confirmed, attempt).map(Some),
                         Judgement::Refused(next) => {
                             self.refuse(attempt, Some(&next))?;
                             *next
@@ -151,6 +225,7 @@ impl<'a> Offering<'a> {
                     drop(self.uploader.remote.pairing(self.id));
                     return Err(self.expired());
                 }
+                Happening::Said(line) if line.eq_ignore_ascii_case("n") => return Ok(None),
                 Happening::Said(_) | Happening::Silent => {}
             }
         }
@@ -172,10 +247,10 @@ impl<'a> Offering<'a> {
         self.output.event("wrong_code", text, json!({"attempt": attempt, "of": GUESSES_MAX}))
     }
 
-    fn let_in(mut self, confirmed: Box<Confirmed>, attempt: u8) -> Result<(Self, LetIn)> {
+    fn let_in(&mut self, confirmed: Box<Confirmed>, attempt: u8) -> Result<LetIn> {
         let (name, account) = (confirmed.hello().name.clone(), &self.uploader.account);
         match approval::decide(confirmed, account, &mut self.hearing, SystemClock.now(), self.output)? {
-            Decision::Approved(approved) => Ok((self, LetIn { approved, name, attempt })),
+            Decision::Approved(approved) => Ok(LetIn { approved, name, attempt }),
             Decision::Refused => {
                 self.uploader.remote.revoke_pairing(self.id, "not_approved")?;
                 Err(self.over("not_approved", "the device was not let in; nothing was given away"))

@@ -31,10 +31,8 @@ pub(super) fn run(options: &ClaimCode, output: &Output) -> Result<()> {
     let home = Home::find()?;
     let account = Account::find(&home)?;
     let given = entering::given(Purpose::Handoff, output)?;
-    let begun = match options.dry_run {
-        true => None,
-        false => Claiming::find(&home, given.as_ref().map(|given| given.nameplate))?,
-    };
+    let entered = given.as_ref().map(|given| given.nameplate);
+    let begun = if options.dry_run { None } else { Claiming::find(&home, entered)? };
     let claiming = match begun {
         Some(begun) => {
             output.notice("Going on with the chat that was being taken in here.");
@@ -105,7 +103,7 @@ fn take_in(claiming: &Claiming, home: &Home, account: Option<&Account>, output: 
     let (id, view, mut remote) = (claiming.pairing()?, claiming.view()?, claiming.remote(account)?);
     let record = match arrival::fetched(home, claiming)? {
         Some(record) => record,
-        None => arrival::fetch(home, &mut remote, claiming, &view, output)?,
+        None => arrival::fetch(home, account, &mut remote, claiming, &view, output)?,
     };
     let draft = drafts::keep(home, &record.session_id, view.draft.as_ref())?;
     if !claiming.fork {

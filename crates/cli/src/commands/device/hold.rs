@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     account::Account,
     commands::list::day,
-    device::{arrived::Arrival, held::Moved},
+    device::{arrived::Arrival, held::Moved, shown},
     environment::{self, SystemClock},
     error::{CliError, Exit, Result},
     home::Home,
@@ -28,6 +28,7 @@ pub(super) fn status(output: &Output) -> Result<()> {
     let (mut lines, mut moved, mut arrived) = (Vec::new(), Vec::new(), Vec::new());
     if let Some(account) = &account {
         let remote = Remote::signed_in(account)?;
+        shown::end_abandoned(&home, &remote)?;
         for held in Moved::all(&home)? {
             let (line, value) = away(&remote, &held)?;
             lines.push(line);

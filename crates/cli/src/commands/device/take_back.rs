@@ -1,5 +1,7 @@
 //! `segue device take-back`: makes a chat this machine's again, with what was said on the other device.
 
+use segue_api::Bytes;
+use segue_domain::PairingId;
 use segue_formats::view::Role;
 use serde_json::json;
 
@@ -27,12 +29,7 @@ pub(super) fn run(named: &str, output: &Output) -> Result<()> {
     let home = Home::find()?;
     let moved = find(&home, named)?;
     let remote = Remote::signed_in(&Account::load(&home)?)?;
-    let returned = match remote.take_back(moved.pairing()?) {
-        Ok(pairing) => pairing.returned,
-        // Forgotten after a day, or it never was claimed.
-        Err(error) if matches!(error.exit, Exit::NotFound | Exit::Gone | Exit::Conflict) => None,
-        Err(error) => return Err(error),
-    };
+    let returned = take_back(&remote, moved.pairing()?)?;
     let Some(sealed) = returned else { return as_it_was(&home, &moved, output) };
     // It may be signed by a device that was added since this one last looked.
     crate::devices::catch_up(&home, output)?;
@@ -71,6 +68,26 @@ pub(super) fn run(named: &str, output: &Output) -> Result<()> {
         "head_hash": came.back.head_hash, "place": came.back.pointer,
     });
     output.answer(format!("{text}{beside}\nContinue it: segue resume {next}"), value)
+}
+
+/// What came back, if anything. From here on nothing can come any more, nor be claimed.
+fn take_back(remote: &Remote, id: PairingId) -> Result<Option<Bytes>> {
+    let refused = match remote.take_back(id) {
+        Ok(pairing) => return Ok(pairing.returned),
+        Err(error) => error,
+    };
+    match refused.exit {
+        // Nobody has claimed it, and nobody may from here on.
+        Exit::Conflict => match remote.revoke_pairing(id, "user") {
+            // Just now somebody has.
+            Err(error) if error.code == "already_claimed" => remote.take_back(id).map(|pairing| pairing.returned),
+            Err(error) if error.exit == Exit::Network => Err(error),
+            _ => Ok(None),
+        },
+        // Forgotten after a day, or over before anybody had it.
+        Exit::NotFound | Exit::Gone => Ok(None),
+        _ => Err(refused),
+    }
 }
 
 /// Nothing came back.
