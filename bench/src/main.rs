@@ -6,6 +6,7 @@
 #![expect(clippy::print_stderr, reason = "what goes wrong must not end up among the tables")]
 
 mod bytes;
+mod device;
 mod existence;
 mod generate;
 mod handoff;
@@ -35,6 +36,8 @@ enum Command {
     Gen(generate::Options),
     /// Bring sessions from one person to another by every way, and compare.
     Handoff(handoff::Options),
+    /// Move chats to another device by a code, beside a file by `wormhole-rs`.
+    Device(device::Options),
     /// Count what a session that goes on costs on the wire, beside git.
     Bytes(bytes::Options),
     /// Time commands that talk to nobody, beside git.
@@ -70,6 +73,7 @@ fn run(command: &Command) -> Result<()> {
     match command {
         Command::Gen(options) => generate::run(options),
         Command::Handoff(options) => handoff::run(options),
+        Command::Device(options) => device::run(options),
         Command::Bytes(options) => bytes::run(options),
         Command::Start(options) => start::run(options),
         Command::UnderLoad(options) => under_load::run(options),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+pub(crate) use self::wormhole::{Compress, Wormhole};
 use crate::proxy::Bytes;
 use crate::stage::Way;
 
@@ -32,8 +33,8 @@ pub(crate) fn all(root: &Path, way: Way) -> Result<(Vec<Box<dyn Peer>>, Sender)>
     let sender = segue.sender();
     let peers: Vec<Box<dyn Peer>> = vec![
         Box::new(segue),
-        Box::new(wormhole::Wormhole::begin(&root.join("wormhole"), way, wormhole::Compress::Not)?),
-        Box::new(wormhole::Wormhole::begin(&root.join("zstd-wormhole"), way, wormhole::Compress::Zstd)?),
+        Box::new(Wormhole::begin(&root.join("wormhole"), way, Compress::Not)?),
+        Box::new(Wormhole::begin(&root.join("zstd-wormhole"), way, Compress::Zstd)?),
         Box::new(scp::Scp::begin(&root.join("scp"), way, scp::Hops::Push)?),
         Box::new(scp::Scp::begin(&root.join("scp-store"), way, scp::Hops::PushAndPull)?),
     ];

@@ -2,26 +2,28 @@
 //! nothing is stored. Timed, it connects directly, which is its fastest; counted, all of it goes through the relay.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use super::Peer;
-use crate::measure::{Daemon, checked, free_port, run};
+use crate::measure::{Daemon, checked, free_port, run, timed};
 use crate::proxy::{Bytes, Proxy};
 use crate::stage::Way;
 use crate::tools;
 
 /// Whether the file is compressed first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Compress {
+pub(crate) enum Compress {
     Not,
     /// `zstd -3 -T2`, and `zstd -d` at the other end.
     Zstd,
 }
 
-pub(super) struct Wormhole {
+pub(crate) struct Wormhole {
     program: PathBuf,
     root: PathBuf,
     compress: Compress,
@@ -33,7 +35,7 @@ pub(super) struct Wormhole {
 }
 
 impl Wormhole {
-    pub(super) fn begin(root: &Path, way: Way, compress: Compress) -> Result<Self> {
+    pub(crate) fn begin(root: &Path, way: Way, compress: Compress) -> Result<Self> {
         fs::create_dir_all(root)?;
         let (twist, mailbox_port, relay_port) = (tools::twist()?, free_port()?, free_port()?);
         let serve = |plugin: &str, port: u16| {
@@ -56,6 +58,21 @@ impl Wormhole {
             if way == Way::Counted { "--force-relay" } else { "--force-direct" }.to_owned(),
         ];
         Ok(Self { program: tools::wormhole()?, root: root.to_owned(), compress, mailbox, relay, proxies, options })
+    }
+
+    /// As people use it between two devices: the sender shows its code and waits. How long the receiver takes that is given it.
+    pub(crate) fn receive(&self, session: &Path, round: u64) -> Result<(PathBuf, Duration)> {
+        let (inbox, code) = (self.root.join("received"), code(round));
+        fs::create_dir_all(&inbox)?;
+        let mut sending = self.client("send").args(["--no-qr", "--code", &code]).arg(session).spawn()?;
+        let said = BufReader::new(sending.stdout.take().context("it has no standard output")?);
+        let shown = said.lines().map_while(Result::ok).any(|line| line.contains(&code));
+        ensure!(shown, "wormhole-rs send shows no code");
+        let (got, wall) =
+            timed(|| Ok(self.client("receive").args(["--noconfirm", "--out-dir"]).arg(&inbox).arg(&code).output()?))?;
+        checked("wormhole-rs receive", got)?;
+        checked("wormhole-rs send", sending.wait_with_output()?)?;
+        Ok((inbox.join(session.file_name().context("a file has a name")?), wall))
     }
 
     fn client(&self, what: &str) -> Command {
@@ -82,8 +99,7 @@ impl Peer for Wormhole {
         let (outbox, inbox) = (self.root.join("round/sent"), self.root.join("round/received"));
         fs::create_dir_all(&outbox)?;
         fs::create_dir_all(&inbox)?;
-        // The client refuses passwords that could be guessed.
-        let code = format!("{}-crossover-clockwork-{:x}", round + 10, round.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let code = code(round);
         // The receiver waits before the sender begins, as a person who was told to would.
         let mut receive = self.client("receive");
         let receiving = receive.args(["--noconfirm", "--out-dir"]).arg(&inbox).arg(&code).spawn()?;
@@ -116,6 +132,11 @@ impl Peer for Wormhole {
         let taken = self.proxies.iter().map(Proxy::take);
         taken.reduce(|one, other| Bytes { up: one.up + other.up, down: one.down + other.down })
     }
+}
+
+/// One that no other round has. The client refuses passwords that could be guessed.
+fn code(round: u64) -> String {
+    format!("{}-crossover-clockwork-{:x}", round + 10, round.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
 fn ended(mut child: std::process::Child) -> Result<std::process::Output> {

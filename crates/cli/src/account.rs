@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use data_encoding::BASE64URL_NOPAD;
 use segue_crypto::{DeviceKey, Keyring, UserRoot, root::EpochKeys};
-use segue_domain::Clock as _;
-use segue_signed::{Device, DeviceKind, KeyCard, SignedKeyCard, keycard::DEVICES_MAX};
+use segue_domain::{Clock as _, DeviceId};
+use segue_signed::{Device, DeviceKind, KeyCard, SignedKeyCard, keycard::DEVICES_MAX, sha256};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
-    environment::SystemClock,
+    environment::{SystemClock, random, rng},
     error::{CliError, Exit, Result},
     home::{self, Home},
 };
@@ -118,6 +118,11 @@ impl Account {
         &self.token
     }
 
+    /// What the server knows the token by.
+    pub fn token_hash(&self) -> Result<[u8; 32]> {
+        Ok(sha256(&*secret(&self.token)?))
+    }
+
     /// This device's signing key.
     pub fn device_key(&self) -> Result<DeviceKey> {
         Ok(DeviceKey::from_bytes(&*secret(&self.device_key)?))
@@ -190,6 +195,41 @@ impl Account {
 
 fn encode(root: &UserRoot) -> String {
     BASE64URL_NOPAD.encode(root.expose())
+}
+
+/// An account that has come to this machine, which is no device of it yet.
+pub struct Coming<'a> {
+    /// The server, without path.
+    pub server: &'a Url,
+    /// One's address.
+    pub email: &'a str,
+    /// The newest card of the chain, which was verified.
+    pub card: &'a KeyCard,
+    /// The user root of its epoch.
+    pub root: &'a UserRoot,
+    /// The roots of older epochs.
+    pub keyring: &'a Keyring,
+    /// Number of the newest event of one's devices.
+    pub device_events: i64,
+}
+
+impl Coming<'_> {
+    /// The account with this machine as its newest device: a key and a token are drawn, and the next card names it.
+    pub fn as_new_device(&self) -> Result<Account> {
+        let (device_key, token) = (DeviceKey::generate(&mut rng()?), Zeroizing::new(random::<32>()?));
+        let id = DeviceId::from_bytes(random()?).to_string();
+        let key_card = with_device(self.card, self.root, &id, &device_key)?;
+        Ok(Account::new(&NewAccount {
+            server: self.server,
+            email: self.email,
+            token: &token,
+            root: self.root,
+            device_key: &device_key,
+            key_card: &key_card,
+            keyring: self.keyring,
+            device_events: self.device_events,
+        }))
+    }
 }
 
 /// The card that follows, with this device.

@@ -8,8 +8,10 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use segue_e2e::{
-    fault::signal,
+    fault::{Random, signal},
+    native::Native,
     person::{Person, Ran, fixture},
+    relay::{Relay, Way},
     showing::Showing,
     story::{Story, id},
 };
@@ -215,5 +217,78 @@ fn who_ends_it_with_ctrl_c_ends_the_code_as_well() -> Result<()> {
     let ended = showing.end()?;
     assert_eq!((ended.code, ended.stderr.contains("revoked")), (130, true), "{}", ended.stderr);
     assert_eq!(entered(enter(&scene.other, &code, &["--server", scene.url()]))?.code, 4);
+    Ok(())
+}
+
+/// What a destination sends and receives until it shows the chat.
+fn bytes_until_shown(scene: &Scene, relay: &Relay, session: &str) -> Result<u64> {
+    let mut showing = Showing::start(&scene.story.ann, &[session])?;
+    let code = showing.code()?;
+    let ways = [Way::Up, Way::Down];
+    let passed = || ways.map(|way| relay.passed(way)).iter().sum::<u64>();
+    let before = passed();
+    let claim = enter(&scene.other, &code, &["--dry-run", "--server", relay.url()]);
+    showing.approve()?;
+    let shown = entered(claim)?;
+    let bytes = passed() - before;
+    event(&shown, "arrived")?;
+    let told = showing.end()?;
+    ensure!(told.code == 10 && told.stderr.contains("did not take the chat over"), "{}", told.stderr);
+    scene.story.ann.json(&["device", "take-back", session])?;
+    Ok(bytes)
+}
+
+#[test]
+fn as_many_bytes_show_a_chat_of_20_messages_as_one_of_20_000() -> Result<()> {
+    let root = TempDir::new()?;
+    let (scene, relay, mut random) = (Scene::begin(root.path())?, Relay::start()?, Random::new(7));
+    relay.lead_to(scene.url())?;
+    let mut bytes_of = |messages: u32| -> Result<u64> {
+        let mut native = Native::begin(&scene.story.ann, &mut random, 100)?;
+        for _ in 1..messages {
+            native.grow(&scene.story.ann, &mut random, 100)?;
+        }
+        bytes_until_shown(&scene, &relay, native.id())
+    };
+    let (short, long) = (bytes_of(20)?, bytes_of(20_000)?);
+    // Numbers such as the time that is left are written in a digit more or less.
+    assert!(short.abs_diff(long) <= 64, "{short} and {long} bytes");
+    // The view's class in base64, and what is said around it.
+    assert!(long < 100 * 1024, "{long} bytes");
+    Ok(())
+}
+
+#[test]
+fn who_takes_a_fork_has_a_chat_of_its_own_and_the_source_keeps_its() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    let laptop = scene.of_the_account(root.path())?;
+    let mut showing = scene.show(&[])?;
+    let there = entered(enter(&laptop, &showing.code()?, &["--fork"]))?;
+    ensure!(there.code == 0, "{}{}", there.stdout, there.stderr);
+    let claimed = showing.until("claimed")?;
+    let told = showing.end()?;
+    ensure!(told.code == 10 && told.stderr.contains("did not take the chat over"), "{}", told.stderr);
+    let fork = id(&event(&there, "ready")?, "session_id")?;
+    assert_ne!(claimed["session_id"], fork.as_str());
+    scene.story.ann.json(&["device", "take-back", SESSION])?;
+    // Both go on, and both are pushed.
+    for (person, session) in [(&scene.story.ann, SESSION), (&laptop, &*fork)] {
+        person.json(&["push", session])?;
+    }
+    Ok(())
+}
+
+#[test]
+fn who_does_not_want_what_came_tells_the_source_at_once() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    let mut showing = scene.show(&[])?;
+    let claim = enter(&scene.other, &showing.code()?, &["--no-input", "--server", scene.url()]);
+    showing.approve()?;
+    assert_ne!(entered(claim)?.code, 0);
+    let told = showing.end()?;
+    ensure!(told.code == 10 && told.stderr.contains("did not take the chat over"), "{}", told.stderr);
+    scene.story.ann.json(&["device", "take-back", SESSION])?;
     Ok(())
 }

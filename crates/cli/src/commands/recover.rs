@@ -10,9 +10,8 @@ use segue_api::{
     devices::{Device, OpenRecovery, Recovery},
 };
 use segue_crypto::{
-    DeviceKey, Keyring, KeyringPlace, RecoveryCode, UserRoot, fingerprint::fingerprint, recovery::SEALED_ROOT_BYTES,
+    Keyring, KeyringPlace, RecoveryCode, UserRoot, fingerprint::fingerprint, recovery::SEALED_ROOT_BYTES,
 };
-use segue_domain::DeviceId;
 use segue_signed::{KeyCard, SignedKeyCard, sha256};
 use serde_json::json;
 use url::Url;
@@ -21,9 +20,8 @@ use zeroize::Zeroizing;
 use self::pending::{NewCode, Pending};
 use super::{devices::known, join::warn_without_tls};
 use crate::{
-    account::{Account, NewAccount, with_device},
-    args,
-    environment::{self, random},
+    account::{Account, Coming, with_device},
+    args, environment,
     error::{CliError, Exit, Result},
     home::Home,
     link,
@@ -122,20 +120,15 @@ fn begin(options: &args::Recover, server: &Url, email: &str, output: &Output) ->
     let code = read_code(output)?;
     let opened = open(server, email, &code.recover_auth()[..])?;
     let (card, root, keyring) = verify(&opened, &code)?;
-    let device_key = DeviceKey::generate(&mut environment::rng()?);
-    let id = DeviceId::from_bytes(random()?).to_string();
-    let signed = with_device(&card, &root, &id, &device_key)?;
-    let token = Zeroizing::new(random::<32>()?);
-    let account = Account::new(&NewAccount {
+    let coming = Coming {
         server,
         email: &opened.email,
-        token: &token,
+        card: &card,
         root: &root,
-        device_key: &device_key,
-        key_card: &signed,
         keyring: &keyring,
         device_events: opened.device_events,
-    });
+    };
+    let account = coming.as_new_device()?;
     let device_name = options.device.clone().unwrap_or_else(environment::device_name);
     Ok(Pending::new(email, account, device_name, &code.recover_auth()))
 }

@@ -3,10 +3,9 @@
 use data_encoding::BASE64URL_NOPAD;
 use segue_api::pairings::{LinkDevice, ReleaseView};
 use segue_crypto::{
-    DeviceKey, Keyring, UserRoot,
+    Keyring, UserRoot,
     pairing::{Purpose, SizeClass},
 };
-use segue_domain::{Clock as _, DeviceId, limits};
 use segue_signed::{KeyCard, SignedKeyCard, sha256};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -14,13 +13,11 @@ use url::Url;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{
-    entering::Arrived,
-    hearing::Happening,
-    offering::{self, LetIn, Offering, Terms},
+    entering,
+    offering::{self, Arrived, LetIn, Offering, Terms},
 };
 use crate::{
-    account::{Account, NewAccount, with_device},
-    environment::{self, SystemClock, random},
+    account::{Account, Coming},
     error::{CliError, Exit, Result},
     output::Output,
     untrusted::Untrusted,
@@ -57,22 +54,12 @@ pub fn run(uploader: &Uploader<'_>, show_link: bool, output: &Output) -> Result<
     uploader.remote.release_view(offering.id, &body)?;
     let who = Untrusted(&name).short(60);
     output.event("claimed", format!("“{who}” has the keys now."), json!({"name": who}))?;
-    let until = SystemClock.now().plus_millis(limits::PAIRING_DELIVERY_MS);
-    loop {
-        let pairing = match offering.hearing.next(until)? {
-            Happening::Stands(pairing) => pairing,
-            Happening::TimeOver => return Err(not_arrived()),
-            Happening::Said(_) | Happening::Silent => continue,
-        };
-        if let Some(sealed) = &pairing.acknowledgement
-            && released.acknowledged(&sealed.0).is_ok_and(|head| head == sha256(&view))
-        {
+    match offering.until_acknowledged(&released)? {
+        Arrived::At(head) if head == sha256(&view) => {
             let text = format!("“{who}” is a device of your account. Not yours after all? segue devices remove");
-            return output.event("ready", text, json!({"name": who}));
+            output.event("ready", text, json!({"name": who}))
         }
-        if pairing.reason.as_deref() == Some("lapsed") {
-            return Err(not_arrived());
-        }
+        Arrived::At(_) | Arrived::Not(_) => Err(not_arrived()),
     }
 }
 
@@ -140,28 +127,23 @@ impl LinkView {
 }
 
 /// The account that has arrived, with this machine as a device of it, and what asks the server for that.
-pub fn take(arrived: &Arrived, server: &Url, device_name: &str) -> Result<(Account, LinkDevice)> {
+pub fn take(arrived: &entering::Arrived, server: &Url, device_name: &str) -> Result<(Account, LinkDevice)> {
     let view: LinkView = serde_json::from_slice(arrived.view())
         .map_err(|_| CliError::verification("what the other device gave cannot be read"))?;
     let (card, root, keyring) = view.open()?;
-    let device_key = DeviceKey::generate(&mut environment::rng()?);
-    let id = DeviceId::from_bytes(random()?).to_string();
-    let signed = with_device(&card, &root, &id, &device_key)?;
-    let token = Zeroizing::new(random::<32>()?);
-    let account = Account::new(&NewAccount {
+    let coming = Coming {
         server,
         email: &view.email,
-        token: &token,
+        card: &card,
         root: &root,
-        device_key: &device_key,
-        key_card: &signed,
         keyring: &keyring,
         device_events: view.device_events,
-    });
+    };
+    let account = coming.as_new_device()?;
     let request = LinkDevice {
-        key_card: signed.encode().into(),
+        key_card: account.key_card()?.encode().into(),
         device_name: device_name.to_owned(),
-        device_token_hash: sha256(&*token).to_vec().into(),
+        device_token_hash: account.token_hash()?.to_vec().into(),
     };
     Ok((account, request))
 }

@@ -12,7 +12,7 @@ use super::{
     backfill,
     hearing::Happening,
     held::Moved,
-    offering::{self, LetIn, Offering, Terms},
+    offering::{self, Arrived, LetIn, Offering, Terms},
     scene::{self, Secrets},
 };
 use crate::{
@@ -208,30 +208,21 @@ impl Moving<'_> {
 
     /// "Ready there" comes from the other device's sealed word alone.
     fn until_ready(self, released: &Released, moved: &Moved) -> Result<()> {
-        let until = SystemClock.now().plus_millis(limits::PAIRING_DELIVERY_MS);
-        loop {
-            let pairing = match self.offering.hearing.next(until)? {
-                Happening::Stands(pairing) => pairing,
-                Happening::TimeOver => return Err(not_arrived(moved)),
-                Happening::Said(_) | Happening::Silent => continue,
-            };
-            if let Some(sealed) = &pairing.acknowledgement
-                && let Ok(head) = released.acknowledged(&sealed.0)
-            {
-                if head != moved.handed.head_hash.0 {
-                    return Err(CliError::verification("the other device arrived at another chat")
-                        .hint(format!("Take it back: segue device take-back {}", moved.session_id)));
-                }
-                let who = Untrusted(&moved.holder).short(60);
-                let text = format!(
-                    "Ready on “{who}”. It holds the chat now: take it back with segue device take-back {}",
-                    moved.session_id
-                );
-                self.offering.output.event("ready", text, json!({"name": who, "session_id": moved.session_id}))?;
-                return Ok(());
+        let head = match self.offering.until_acknowledged(released)? {
+            Arrived::At(head) => head,
+            Arrived::Not(pairing) => {
+                return pairing.map_or(Ok(()), |pairing| over(&pairing, moved)).and(Err(not_arrived(moved)));
             }
-            over(&pairing, moved)?;
+        };
+        if head != moved.handed.head_hash.0 {
+            return Err(CliError::verification("the other device arrived at another chat").hint(yours_with(moved)));
         }
+        let who = Untrusted(&moved.holder).short(60);
+        let text = format!(
+            "Ready on “{who}”. It holds the chat now: take it back with segue device take-back {}",
+            moved.session_id
+        );
+        self.offering.output.event("ready", text, json!({"name": who, "session_id": moved.session_id}))
     }
 }
 

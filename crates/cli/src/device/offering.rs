@@ -6,7 +6,9 @@ use std::io::{self, IsTerminal as _};
 
 use fast_qr::{ECL, QRBuilder};
 use segue_api::pairings::{IssuePairing, Pairing, RefuseAnswer};
-use segue_crypto::pairing::{Answer, Approved, Confirmed, GUESSES_MAX, Judgement, Place, Purpose, SizeClass, Source};
+use segue_crypto::pairing::{
+    Answer, Approved, Confirmed, GUESSES_MAX, Judgement, Place, Purpose, Released, SizeClass, Source,
+};
 use segue_domain::{Clock as _, PairingId, Timestamp, limits};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -64,6 +66,14 @@ pub(super) struct LetIn {
     pub(super) name: String,
     /// Which offer they answered.
     pub(super) attempt: u8,
+}
+
+/// What the other device says.
+pub(super) enum Arrived {
+    /// It has what hashes to this.
+    At([u8; 32]),
+    /// Nothing, and does not any more: how the pairing stands, unless nothing was heard.
+    Not(Option<Box<Pairing>>),
 }
 
 /// Shows codes until somebody who knows one is let in. A person may have a new one for one that is over (SPEC D8).
@@ -256,6 +266,25 @@ impl<'a> Offering<'a> {
                 Err(self.over("not_approved", "the device was not let in; nothing was given away"))
             }
             Decision::Ended(pairing) => Err(self.ended(&pairing)),
+        }
+    }
+
+    /// Waits for the other device's sealed word that it has arrived: what it says, or how the pairing ended without it.
+    pub(super) fn until_acknowledged(&self, released: &Released) -> Result<Arrived> {
+        let until = SystemClock.now().plus_millis(limits::PAIRING_DELIVERY_MS);
+        loop {
+            let pairing = match self.hearing.next(until)? {
+                Happening::Stands(pairing) => pairing,
+                Happening::TimeOver => return Ok(Arrived::Not(None)),
+                Happening::Said(_) | Happening::Silent => continue,
+            };
+            // The relay's own words say nothing of it.
+            if let Some(Ok(head)) = pairing.acknowledgement.as_ref().map(|sealed| released.acknowledged(&sealed.0)) {
+                return Ok(Arrived::At(head));
+            }
+            if matches!(pairing.reason.as_deref(), Some("completed" | "taken_back" | "lapsed")) {
+                return Ok(Arrived::Not(Some(pairing)));
+            }
         }
     }
 

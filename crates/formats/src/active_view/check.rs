@@ -1,11 +1,12 @@
 //! What holds for every active view, on both ends of its way.
 
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
 use super::chat::{CWD_MAX, DEVICE_NAME_MAX, EMAIL_MAX, NAME_MAX, NATIVE_ID_MAX, OWN_ID_MAX, TITLE_MAX};
 use super::cut::{ID_MAX, json_len};
 use super::sink::TAIL_MAX;
-use super::{ACTIVE_VIEW_VERSION, ActiveView, Entry};
+use super::{ACTIVE_VIEW_VERSION, ActiveView, Draft, Entry, Pointer};
 use crate::view::VIEW_VERSION;
 
 /// The longest active view, in bytes: what a sealed view of the largest size class holds beside a signature, less four.
@@ -45,28 +46,13 @@ impl ActiveView {
     /// The bytes to be sealed. Refuses what [`ActiveView::parse`] would.
     pub fn encode(&self) -> Result<Vec<u8>, ActiveViewError> {
         self.check()?;
-        let bytes = serde_json::to_vec(self).map_err(ActiveViewError::Malformed)?;
-        if bytes.len() > ROOM_MAX {
-            return Err(ActiveViewError::TooLong { bytes: bytes.len(), room: ROOM_MAX });
-        }
-        Ok(bytes)
+        write(self)
     }
 
     /// Reads what another device gave. What it says is untrusted all the same; whether the messages are those of the head
     /// is for [`ActiveView::verify_tail`].
     pub fn parse(bytes: &[u8]) -> Result<Self, ActiveViewError> {
-        #[derive(serde::Deserialize)]
-        struct Version {
-            v: u64,
-        }
-        if bytes.len() > ROOM_MAX {
-            return Err(ActiveViewError::TooLong { bytes: bytes.len(), room: ROOM_MAX });
-        }
-        let Version { v } = serde_json::from_slice(bytes).map_err(ActiveViewError::Malformed)?;
-        if v != u64::from(ACTIVE_VIEW_VERSION) {
-            return Err(ActiveViewError::UnknownVersion);
-        }
-        let view: Self = serde_json::from_slice(bytes).map_err(ActiveViewError::Malformed)?;
+        let view: Self = read(bytes, u64::from(ACTIVE_VIEW_VERSION))?;
         view.check()?;
         Ok(view)
     }
@@ -87,10 +73,6 @@ impl ActiveView {
             ("device name", Some(source.name.as_str()), DEVICE_NAME_MAX),
             ("user id", Some(source.user_id.as_str()), OWN_ID_MAX),
             ("address", some(&source.email), EMAIL_MAX),
-            ("anchor", some(&pointer.anchor), ID_MAX),
-            ("unread mark", some(&pointer.unread_from), ID_MAX),
-            ("branch", some(&pointer.branch), ID_MAX),
-            ("draft", draft.as_ref().map(|draft| draft.text.as_str()), DRAFT_MAX),
             ("reply in flight", partial.as_ref().map(|partial| partial.text.as_str()), PARTIAL_MAX),
             ("provider", some(&route.provider), NAME_MAX),
             ("route's model", some(&route.model), NAME_MAX),
@@ -98,13 +80,48 @@ impl ActiveView {
             require(text.is_none_or(|text| json_len(text) <= limit), name)?;
         }
         require(source.key_card.as_ref().is_none_or(|card| card.0.len() <= KEY_CARD_MAX), "key card")?;
-        require(pointer.fraction <= 1000, "fraction")?;
-        require(draft.as_ref().is_none_or(|draft| draft.text.is_char_boundary(draft.caret)), "caret")?;
+        check_place(pointer, draft.as_ref())?;
         require(route.is_bounded(), "route")?;
         require(chat.count <= COUNT_MAX && tail.messages.len() <= TAIL_MAX, "number of messages")?;
         require(tail.skipped.checked_add(tail.messages.len() as u64) == Some(chat.count), "count")?;
         tail.messages.iter().try_for_each(check_entry)
     }
+}
+
+/// What is sealed between two devices: JSON of bounded length.
+pub(super) fn write(value: &impl Serialize) -> Result<Vec<u8>, ActiveViewError> {
+    let bytes = serde_json::to_vec(value).map_err(ActiveViewError::Malformed)?;
+    if bytes.len() > ROOM_MAX {
+        return Err(ActiveViewError::TooLong { bytes: bytes.len(), room: ROOM_MAX });
+    }
+    Ok(bytes)
+}
+
+/// The same, read; its version before all else.
+pub(super) fn read<T: DeserializeOwned>(bytes: &[u8], version: u64) -> Result<T, ActiveViewError> {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u64,
+    }
+    if bytes.len() > ROOM_MAX {
+        return Err(ActiveViewError::TooLong { bytes: bytes.len(), room: ROOM_MAX });
+    }
+    let Version { v } = serde_json::from_slice(bytes).map_err(ActiveViewError::Malformed)?;
+    if v != version {
+        return Err(ActiveViewError::UnknownVersion);
+    }
+    serde_json::from_slice(bytes).map_err(ActiveViewError::Malformed)
+}
+
+/// Where one was in the chat, and what was being written.
+pub(super) fn check_place(pointer: &Pointer, draft: Option<&Draft>) -> Result<(), ActiveViewError> {
+    for (name, id) in [("anchor", &pointer.anchor), ("unread mark", &pointer.unread_from), ("branch", &pointer.branch)]
+    {
+        require(id.as_ref().is_none_or(|id| json_len(id) <= ID_MAX), name)?;
+    }
+    require(pointer.fraction <= 1000, "fraction")?;
+    require(draft.is_none_or(|draft| json_len(&draft.text) <= DRAFT_MAX), "draft")?;
+    require(draft.is_none_or(|draft| draft.text.is_char_boundary(draft.caret)), "caret")
 }
 
 fn check_entry(entry: &Entry) -> Result<(), ActiveViewError> {

@@ -15,8 +15,7 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::check::{COUNT_MAX, DRAFT_MAX, ROOM_MAX, require};
-use super::cut::{ID_MAX, json_len};
+use super::check::{self, COUNT_MAX, ROOM_MAX, check_place, require};
 use super::{ActiveViewError, Draft, HeadHash, HeadHasher, Pointer};
 use crate::Handed;
 use crate::claude_code::MAX_TURNS;
@@ -61,27 +60,12 @@ impl ComingBack {
     /// The bytes to be sealed. Refuses what [`ComingBack::parse`] would.
     pub fn encode(&self) -> Result<Vec<u8>, ActiveViewError> {
         self.check()?;
-        let bytes = serde_json::to_vec(self).map_err(ActiveViewError::Malformed)?;
-        if bytes.len() > ROOM_MAX {
-            return Err(ActiveViewError::TooLong { bytes: bytes.len(), room: ROOM_MAX });
-        }
-        Ok(bytes)
+        check::write(self)
     }
 
     /// Reads what another device gave back.
     pub fn parse(bytes: &[u8]) -> Result<Self, ActiveViewError> {
-        #[derive(Deserialize)]
-        struct Version {
-            v: u64,
-        }
-        if bytes.len() > ROOM_MAX {
-            return Err(ActiveViewError::TooLong { bytes: bytes.len(), room: ROOM_MAX });
-        }
-        let Version { v } = serde_json::from_slice(bytes).map_err(ActiveViewError::Malformed)?;
-        if v != u64::from(VERSION) {
-            return Err(ActiveViewError::UnknownVersion);
-        }
-        let back: Self = serde_json::from_slice(bytes).map_err(ActiveViewError::Malformed)?;
+        let back: Self = check::read(bytes, u64::from(VERSION))?;
         back.check()?;
         Ok(back)
     }
@@ -99,14 +83,7 @@ impl ComingBack {
 
     fn check(&self) -> Result<(), ActiveViewError> {
         let Self { seq, messages, count, draft, pointer, .. } = self;
-        for (name, id) in
-            [("anchor", &pointer.anchor), ("unread mark", &pointer.unread_from), ("branch", &pointer.branch)]
-        {
-            require(id.as_ref().is_none_or(|id| json_len(id) <= ID_MAX), name)?;
-        }
-        require(pointer.fraction <= 1000, "fraction")?;
-        require(draft.as_ref().is_none_or(|draft| json_len(&draft.text) <= DRAFT_MAX), "draft")?;
-        require(draft.as_ref().is_none_or(|draft| draft.text.is_char_boundary(draft.caret)), "caret")?;
+        check_place(pointer, draft.as_ref())?;
         require(*count <= COUNT_MAX && messages.len() <= MAX_TURNS, "number of messages")?;
         require(seq.is_none_or(|seq| (1..=COUNT_MAX).contains(&seq) && messages.is_empty()), "place in the chain")?;
         let known = messages.iter().all(|message| message.v == VIEW_VERSION);

@@ -222,9 +222,9 @@ fn a_network_that_is_cut_anywhere_only_makes_it_later() -> Result<()> {
 }
 
 #[test]
-#[ignore = "long: cut at 200 places each way"]
+#[ignore = "long: cut at 90 places each way"]
 fn a_network_that_is_cut_at_any_of_many_places_only_makes_it_later() -> Result<()> {
-    survives_cuts(200)
+    survives_cuts(90)
 }
 
 /// The server is killed once, at so many places in what goes each way; another takes its place at once.
@@ -260,9 +260,9 @@ fn a_server_that_is_killed_anywhere_only_makes_it_later() -> Result<()> {
 }
 
 #[test]
-#[ignore = "long: killed at 100 places each way"]
+#[ignore = "long: killed at 90 places each way"]
 fn a_server_that_is_killed_at_any_of_many_places_only_makes_it_later() -> Result<()> {
-    survives_restarts(100)
+    survives_restarts(90)
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use data_encoding::BASE64URL_NOPAD;
 use segue_api::devices::{NewCode as NewCodeRequest, Recover};
 use segue_crypto::RecoveryCode;
-use segue_signed::sha256;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -58,7 +57,7 @@ impl Pending {
             auth: self.auth()?.into(),
             key_card: self.account.key_card()?.encode().into(),
             device_name: self.device_name.clone(),
-            device_token_hash: sha256(&decode(self.account.token())?).to_vec().into(),
+            device_token_hash: self.account.token_hash()?.to_vec().into(),
         })
     }
 }
