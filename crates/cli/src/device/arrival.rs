@@ -10,7 +10,7 @@ use segue_signed::{BundleKind, SignedKeyCard, Wrap};
 use super::{
     arrived::Arrival,
     claiming::Claiming,
-    hearing::{Happening, Hearing},
+    hearing::{Happening, Hearing, is_over},
     scene::Secrets,
 };
 use crate::{
@@ -76,7 +76,7 @@ fn until_ready(hearing: &Hearing) -> Result<()> {
         if pairing.bundle_ready {
             return Ok(());
         }
-        if matches!(pairing.reason.as_deref(), Some("taken_back" | "lapsed" | "completed")) {
+        if is_over(&pairing) {
             return Err(taken_back());
         }
     }

@@ -3,7 +3,7 @@
 use segue_api::pairings::{AnswerPairing, LeasePairing, Leased, Pairing};
 use segue_crypto::pairing::{
     Answered, ClientKind, CodeSecret, Destination, Introduction, LinkSecret, Nameplate, Offer, PairingSecret, Place,
-    Purpose, Received, Release, ReturnSealer,
+    Purpose, Received, Refused, Release, ReturnSealer,
 };
 use segue_domain::{Clock as _, PairingId, Timestamp, limits};
 use serde_json::json;
@@ -21,6 +21,10 @@ use crate::{
 
 /// Longest code or link that is read from standard input, in bytes.
 const CODE_BYTES_MAX: u64 = 4_096;
+
+/// How long this device waits, behind the time that the source has, for the server to say that it is over, in milliseconds: a
+/// bad line's time.
+const PATIENCE_MS: i64 = 30_000;
 
 /// A code or link that was given.
 pub struct Given {
@@ -86,7 +90,7 @@ pub fn run(
     account: Option<&Account>,
     output: &Output,
 ) -> Result<Arrived> {
-    let (mut destination, mut hearing) = (None::<([u8; 16], Destination)>, Hearing::begin());
+    let (mut destination, mut hearing) = (None::<(Nameplate, [u8; 16], Destination)>, Hearing::begin());
     loop {
         let given = given.take().map_or_else(|| ask(purpose, output), Ok)?;
         let server = given.server.as_ref().or(server).or(account.map(|account| &account.server)).ok_or_else(|| {
@@ -106,9 +110,12 @@ pub fn run(
             _ => error,
         })?;
         let (id, place, offer) = understand(purpose, &leased)?;
-        // Counted for as long as it is the same pairing.
+        // Counted for as long as it is the same code, which stands for one pairing, or each answer would be one more guess.
         let mut tried = match destination.take() {
-            Some((hid, tried)) if hid == place.hid => tried,
+            Some((nameplate, hid, tried)) if nameplate == given.nameplate => {
+                let same = Some(tried).filter(|_| hid == place.hid);
+                same.ok_or_else(|| refused(Refused::OtherPairing))?
+            }
             _ => Destination::new(place),
         };
         let (answer, answered) = answer(&mut tried, &given.secret, &offer, account)?;
@@ -122,7 +129,7 @@ pub fn run(
             }
             None if tried.tries_left() > 0 && output.may_ask() => {
                 output.notice("That code does not match. One try is left on this device.");
-                destination = Some((place.hid, tried));
+                destination = Some((given.nameplate, place.hid, tried));
             }
             None => {
                 return Err(CliError::new(Exit::Verification, "code_mismatch", "the code did not match").hint(
@@ -188,16 +195,20 @@ fn answer(
         kind: ClientKind::Cli,
         account: account.map(|(account, key)| (account.user_id.as_str(), account.device_id.as_str(), key)),
     };
-    let (answer, answered) = destination
-        .answer(&mut rng()?, secret, offer, &introduction)
-        .map_err(|error| CliError::verification(error.to_string()))?;
+    let (answer, answered) = destination.answer(&mut rng()?, secret, offer, &introduction).map_err(refused)?;
     Ok((answer.encode(), answered))
+}
+
+/// An offer that is not answered.
+fn refused(error: Refused) -> CliError {
+    CliError::verification(error.to_string())
+        .hint("Make a new code on the other device, and tell whoever runs the server.")
 }
 
 /// How long the source may take at most, in milliseconds: what is left of the code, and an approval.
 fn lifetime(leased: &Leased) -> i64 {
     let longest = i64::from(limits::PAIRING_SECONDS_MAX) * 1000;
-    leased.expires_in_ms.clamp(0, longest) + limits::PAIRING_APPROVAL_MS
+    leased.expires_in_ms.clamp(0, longest) + limits::PAIRING_APPROVAL_MS + PATIENCE_MS
 }
 
 /// Waits for the source. None when it found the code wrong.
@@ -215,9 +226,10 @@ fn wait(hearing: &Hearing, until: Timestamp, answered: Answered, output: &Output
             return Ok(None);
         }
         if let Some(release) = &pairing.release {
-            let changed = |_| CliError::verification("the server sent something else than the other device released");
-            let release = Release::parse(&release.0).map_err(changed)?;
-            let received = answered.receive(&release).map_err(|error| CliError::verification(error.to_string()))?;
+            let changed = |text: String| CliError::verification(text).hint("Make a new code on the other device.");
+            let other = "the server sent something else than the other device released";
+            let release = Release::parse(&release.0).map_err(|_| changed(other.to_owned()))?;
+            let received = answered.receive(&release).map_err(|error| changed(error.to_string()))?;
             return Ok(Some(received));
         }
         if pairing.state != "issued" {
@@ -237,7 +249,10 @@ fn ended(pairing: &Pairing) -> CliError {
         ("expired", Some("unanswered")) => return unanswered(),
         ("expired", _) => (Exit::Gone, "expired", "this code has expired"),
         ("claimed", Some("taken")) => (Exit::Conflict, "already_claimed", "another device claimed this first"),
-        ("claimed", _) => (Exit::Gone, "taken_back", "the other device took the chat back"),
+        ("claimed", Some("taken_back" | "lapsed")) => (Exit::Gone, "taken_back", "the other device took the chat back"),
+        ("claimed", _) => {
+            (Exit::Verification, "verification_failed", "the server says that the chat came here, and kept it back")
+        }
         (_, Some("not_approved")) => (Exit::Gone, "not_approved", "the other device did not let this one in"),
         (_, Some("too_many_guesses")) => (Exit::Gone, "too_many_guesses", "too many wrong codes were entered"),
         (_, Some("restarted")) => (Exit::Gone, "restarted", "the other device was ended, and its code with it"),

@@ -112,8 +112,12 @@ impl Hearing {
     /// Waits for what happens next, until then.
     pub(super) fn next(&self, until: Timestamp) -> Result<Happening> {
         loop {
-            let left = until.as_millis() - SystemClock.now().as_millis();
-            let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+            let left = until.as_millis().saturating_sub(SystemClock.now().as_millis());
+            // Also where more comes: who never stops talking does not stop the clock.
+            let left = match u64::try_from(left) {
+                Ok(left @ 1..) => Duration::from_millis(left),
+                Ok(0) | Err(_) => return Ok(Happening::TimeOver),
+            };
             match self.receiver.recv_timeout(left) {
                 Ok(Sent::Stands(id, _)) if self.id != Some(id) => {}
                 Ok(Sent::Stands(_, pairing)) => return Ok(Happening::Stands(pairing)),
@@ -126,4 +130,10 @@ impl Hearing {
             }
         }
     }
+}
+
+/// Whether the server says that nothing more comes of it.
+pub(super) fn is_over(pairing: &Pairing) -> bool {
+    matches!(pairing.state.as_str(), "revoked" | "expired")
+        || matches!(pairing.reason.as_deref(), Some("completed" | "taken_back" | "lapsed"))
 }

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::{
     approval::{self, Decision},
     countdown::{self, Countdown},
-    hearing::{Happening, Hearing},
+    hearing::{Happening, Hearing, is_over},
     shown::{self, Shown},
 };
 use crate::{
@@ -113,17 +113,21 @@ impl<'a> Offering<'a> {
         output: &'a Output,
         mut hearing: Hearing,
     ) -> Result<(Self, Source)> {
-        let senseless = |what: &str| CliError::new(Exit::Network, "answer", format!("the server does not say {what}"));
+        let senseless = |what: &str| {
+            CliError::new(Exit::Network, "answer", format!("the server does not say {what}")).hint("See segue doctor.")
+        };
         let server = uploader.remote.server()?;
         let server_id = server.server_id.0.as_slice().try_into().map_err(|_| senseless("which it is"))?;
         let place = Place { purpose: terms.purpose, server_id, hid: random()? };
-        let source = Source::new(&mut rng()?, place, terms.size_class, server.pairing_seconds);
+        // Both clocks count, and no server makes this one longer.
+        let seconds = server.pairing_seconds.clamp(limits::PAIRING_SECONDS_MIN, limits::PAIRING_SECONDS_MAX);
+        let source = Source::new(&mut rng()?, place, terms.size_class, seconds);
         let [code_offer, link_offer] = source.offers().map(|offer| offer.encode().into());
         let id = PairingId::from_bytes(place.hid);
         let (shown, begun) = (Shown::note(&uploader.home, id)?, SystemClock.now());
         let body = IssuePairing { chat_tag: terms.tag.to_vec().into(), code_offer, link_offer };
         let issued = uploader.remote.issue_pairing(&body)?;
-        let lifetime = issued.expires_in_ms.unwrap_or_default().min(i64::from(server.pairing_seconds) * 1000);
+        let lifetime = issued.expires_in_ms.unwrap_or_default().clamp(0, i64::from(seconds) * 1000);
         let nameplate = issued.nameplate.as_deref().and_then(|text| text.parse().ok());
         let nameplate = nameplate.ok_or_else(|| senseless("under which nameplate"))?;
         let path = if terms.purpose == Purpose::Link { "l" } else { "h" };
@@ -175,6 +179,9 @@ impl<'a> Offering<'a> {
             }
             Err(error) if error.exit == Exit::Interrupted => Err(self.interrupted(error)),
             Err(error) if error.exit == Exit::Gone && self.hearing.reads_lines() => self.again(error),
+            Err(error) if matches!(error.exit, Exit::Network | Exit::NotFound) => {
+                Err(error.hint(format!("Nothing was given away. For a new code: {}", self.terms.command)))
+            }
             Err(error) => Err(error),
         }
     }
@@ -224,7 +231,8 @@ impl<'a> Offering<'a> {
                             *next
                         }
                         Judgement::Burned => {
-                            self.refuse(attempt, None)?;
+                            // The secret is gone already, whatever the server makes of it.
+                            drop(self.refuse(attempt, None));
                             return Err(self.burned());
                         }
                         Judgement::Stale(same) => *same,
@@ -250,11 +258,12 @@ impl<'a> Offering<'a> {
     }
 
     fn refuse(&self, attempt: u8, next: Option<&Source>) -> Result<()> {
+        // First: a server that fails now does not keep it from being seen.
+        let text = format!("Someone entered a wrong code ({attempt} of {GUESSES_MAX}).");
+        self.output.event("wrong_code", text, json!({"attempt": attempt, "of": GUESSES_MAX}))?;
         let offers = next.map(|next| next.offers().map(|offer| offer.encode().into()));
         let [code_offer, link_offer] = offers.map_or([None, None], |offers| offers.map(Some));
-        self.uploader.remote.refuse_answer(self.id, &RefuseAnswer { attempt, code_offer, link_offer })?;
-        let text = format!("Someone entered a wrong code ({attempt} of {GUESSES_MAX}).");
-        self.output.event("wrong_code", text, json!({"attempt": attempt, "of": GUESSES_MAX}))
+        self.uploader.remote.refuse_answer(self.id, &RefuseAnswer { attempt, code_offer, link_offer }).map(drop)
     }
 
     fn let_in(&mut self, confirmed: Box<Confirmed>, attempt: u8) -> Result<LetIn> {
@@ -262,7 +271,8 @@ impl<'a> Offering<'a> {
         match approval::decide(confirmed, account, &mut self.hearing, SystemClock.now(), self.output)? {
             Decision::Approved(approved) => Ok(LetIn { approved, name, attempt }),
             Decision::Refused => {
-                self.uploader.remote.revoke_pairing(self.id, "not_approved")?;
+                // Nobody here answers it any more, whether or not the server hears of it.
+                drop(self.uploader.remote.revoke_pairing(self.id, "not_approved"));
                 Err(self.over("not_approved", "the device was not let in; nothing was given away"))
             }
             Decision::Ended(pairing) => Err(self.ended(&pairing)),
@@ -282,7 +292,7 @@ impl<'a> Offering<'a> {
             if let Some(Ok(head)) = pairing.acknowledgement.as_ref().map(|sealed| released.acknowledged(&sealed.0)) {
                 return Ok(Arrived::At(head));
             }
-            if matches!(pairing.reason.as_deref(), Some("completed" | "taken_back" | "lapsed")) {
+            if is_over(&pairing) {
                 return Ok(Arrived::Not(Some(pairing)));
             }
         }
@@ -292,6 +302,10 @@ impl<'a> Offering<'a> {
     pub(super) fn ended(&self, pairing: &Pairing) -> CliError {
         match (pairing.state.as_str(), pairing.reason.as_deref()) {
             ("expired", _) => self.expired(),
+            ("claimed", _) => {
+                CliError::verification("the server says that the chat was claimed, but it was given to nobody")
+                    .hint(format!("It stays here. For a new code: {}", self.terms.command))
+            }
             (_, Some("too_many_guesses")) => self.burned(),
             (_, Some("superseded")) => self.over("superseded", "a newer code took the place of this one"),
             (_, Some("device_removed")) => self.over("device_removed", "this device was removed from its account"),

@@ -112,7 +112,8 @@ fn take_in(claiming: &Claiming, home: &Home, account: Option<&Account>, output: 
         let told = remote.acknowledge_view(id, &AcknowledgeView { acknowledgement });
         told.map_err(|error| if error.exit == Exit::Network { error } else { taken_back(home, &record, error) })?;
     }
-    remote.complete_pairing(id)?;
+    // It is here, whether or not the server hears of it: what it keeps ends by itself.
+    drop(remote.complete_pairing(id));
     let value = json!({"session_id": record.session_id, "tool": record.header.tool.as_str(), "messages": view.chat.count,
                        "title": record.header.title, "draft_file": draft});
     let title = Untrusted(record.header.title.as_deref().unwrap_or("a session without title")).short(60);

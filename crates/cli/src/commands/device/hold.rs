@@ -64,6 +64,7 @@ fn away(remote: &Remote, moved: &Moved) -> Result<(String, Value)> {
     };
     let holder = Untrusted(&moved.holder).short(60);
     let back = if returned { "  has given it back: segue device take-back" } else { "" };
+    let (state, reason) = (Untrusted(&state).short(20), Untrusted(&reason).short(20));
     let line = format!("{}  {state} ({reason})  “{holder}”  since {}{back}", moved.session_id, day(moved.at));
     let value = json!({"session_id": moved.session_id, "pairing_id": moved.pairing_id, "state": state, "reason": reason,
                        "holder": moved.holder, "at": moved.at, "returned": returned});
@@ -79,6 +80,11 @@ pub(super) fn revoke(pairing: &str, output: &Output) -> Result<()> {
         "already_claimed" => error.hint("The chat was claimed: segue device take-back SESSION"),
         _ => error,
     })?;
+    if seen.state != "revoked" {
+        return Err(
+            CliError::verification("the server does not say that the code is revoked").hint("See segue device status.")
+        );
+    }
     output.answer(
         "Revoked. Nothing was moved.",
         json!({"pairing_id": pairing, "state": seen.state, "reason": seen.reason}),
