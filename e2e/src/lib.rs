@@ -16,6 +16,7 @@ pub mod showing;
 #[cfg(target_os = "linux")]
 pub mod small_disk;
 pub mod story;
+pub mod wrong_clock;
 
 pub use claude::Claude;
 pub use model_stub::ModelStub;

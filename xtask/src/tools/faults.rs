@@ -1,4 +1,4 @@
-//! What the fault tests break programs with: strace, and small disks by user namespaces. Linux alone has them.
+//! What the fault tests break programs with: strace, wrong clocks, and small disks by user namespaces. Linux alone has them.
 
 use std::env::consts::OS;
 use std::process::Command;
@@ -13,7 +13,7 @@ pub(crate) fn install() -> Result<()> {
         println!("not Linux: the fault tests are left out");
         return Ok(());
     }
-    for (program, package) in [("strace", "strace"), ("unshare", "util-linux"), ("nsenter", "util-linux")] {
+    for (program, package) in [("strace", "strace"), ("faketime", "faketime"), ("unshare", "util-linux"), ("nsenter", "util-linux")] {
         if process::find(program).is_none() {
             debian::install(program, &[package])?;
         }
@@ -25,6 +25,6 @@ pub(crate) fn install() -> Result<()> {
     if !process::succeeds(Command::new("unshare").args(mount)) {
         bail!("no small disk can be made here. Allow user namespaces, or in a container: --cap-add SYS_ADMIN");
     }
-    println!("strace and small disks can be used");
+    println!("strace, wrong clocks and small disks can be used");
     Ok(())
 }

@@ -11,6 +11,7 @@ use segue_e2e::{
     rig::Rig,
     showing::Showing,
     story::id,
+    wrong_clock::WrongClock,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -281,6 +282,52 @@ fn a_code_is_revoked_and_a_fresh_one_works_twenty_times() -> Result<()> {
         line.works()?;
     }
     Ok(())
+}
+
+/// Ten minutes, twice as long as a code lives.
+const WRONG_BY: i64 = 600;
+
+#[test]
+fn a_chat_moves_between_machines_whose_clocks_are_ten_minutes_wrong() -> Result<()> {
+    let mut line = Line::begin(false)?;
+    for (here, there) in [(WRONG_BY, -WRONG_BY), (-WRONG_BY, WRONG_BY)] {
+        let clocks = ["here", "there"].map(|name| line.root.path().join(name));
+        let (ann, _) = WrongClock::of(line.ann().clone(), &clocks[0], here)?;
+        let (machine, _) = WrongClock::of(line.machine()?, &clocks[1], there)?;
+        let mut showing = Showing::start(&ann, &[SESSION])?;
+        let code = showing.code()?;
+        let source = showing.let_anybody_in();
+        let there = entered(enter(&machine, &code, &["--yes"]))?;
+        ensure!(there.code == 0, "{}{}", there.stdout, there.stderr);
+        ensure!(source.join().expect("it does not panic")?.code == 0);
+        has_it_once(&machine)?;
+        line.have_back()?;
+    }
+    Ok(())
+}
+
+/// The source's clock is set while its code is shown. By either clock it ends, and nothing is released after that.
+#[test]
+fn a_clock_that_is_set_while_a_code_is_shown_ends_it_early_or_leaves_it_to_the_server() -> Result<()> {
+    let mut line = Line::begin(false)?;
+    for step in [WRONG_BY, -WRONG_BY] {
+        let (ann, clock) = WrongClock::of(line.ann().clone(), &line.root.path().join("clock"), 0)?;
+        let machine = line.machine()?;
+        let mut showing = Showing::start(&ann, &[SESSION])?;
+        let code = showing.code()?;
+        clock.set(step)?;
+        let claim = enter(&machine, &code, &["--yes"]);
+        let source = showing.let_anybody_in().join().expect("it does not panic")?;
+        let there = entered(claim)?;
+        if step > 0 {
+            ensure!(source.code == 10 && source.stderr.contains("the code expired"), "{}", source.stderr);
+            ensure!(is_honest(&there) && !there.stdout.contains("arrived"), "{}", there.stderr);
+        } else {
+            ensure!((source.code, there.code) == (0, 0), "{}{}", source.stderr, there.stderr);
+        }
+        line.have_back()?;
+    }
+    line.works()
 }
 
 /// What a process that was killed had shown is ended by the next command.
