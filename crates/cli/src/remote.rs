@@ -13,7 +13,10 @@ mod stream;
 mod teams;
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicI64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -70,7 +73,7 @@ pub fn newest_event() -> i64 {
 
 /// A connection to one server, as one device or as nobody.
 pub struct Remote {
-    runtime: Runtime,
+    runtime: Arc<Runtime>,
     http: reqwest::Client,
     base: Url,
     token: Option<String>,
@@ -144,7 +147,7 @@ impl Remote {
             .read_timeout(Duration::from_secs(SILENCE_SECONDS_MAX))
             .build();
         Ok(Self {
-            runtime: runtime.map_err(|error| broken(&error))?,
+            runtime: Arc::new(runtime.map_err(|error| broken(&error))?),
             http: http.map_err(|error| broken(&error))?,
             base: server.clone(),
             token,
@@ -161,6 +164,21 @@ impl Remote {
         let mut remote = Self::open(server, account.map(|account| account.token().to_owned()))?;
         remote.present(PAIRING_TOKEN, token);
         Ok(remote)
+    }
+
+    /// The same for another thread: what one of them waits for does not hold the other up, and they share their connections.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self {
+            runtime: Arc::clone(&self.runtime),
+            http: self.http.clone(),
+            base: self.base.clone(),
+            token: self.token.clone(),
+            by_token: self.by_token,
+            capabilities: self.capabilities.clone(),
+            known_events: self.known_events,
+            answered: AtomicBool::new(self.answered.load(Ordering::Relaxed)),
+        }
     }
 
     /// Presents a token in a header from now on.

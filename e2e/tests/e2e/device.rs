@@ -251,8 +251,8 @@ fn as_many_bytes_show_a_chat_of_20_messages_as_one_of_20_000() -> Result<()> {
         bytes_until_shown(&scene, &relay, native.id())
     };
     let (short, long) = (bytes_of(20)?, bytes_of(20_000)?);
-    // Numbers such as the time that is left are written in a digit more or less.
-    assert!(short.abs_diff(long) <= 64, "{short} and {long} bytes");
+    // One event more tells whoever listens sooner, and numbers have a digit more or less.
+    assert!(short.abs_diff(long) <= 512, "{short} and {long} bytes");
     // The view's class in base64, and what is said around it.
     assert!(long < 100 * 1024, "{long} bytes");
     Ok(())

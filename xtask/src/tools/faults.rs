@@ -13,7 +13,9 @@ pub(crate) fn install() -> Result<()> {
         println!("not Linux: the fault tests are left out");
         return Ok(());
     }
-    for (program, package) in [("strace", "strace"), ("faketime", "faketime"), ("unshare", "util-linux"), ("nsenter", "util-linux")] {
+    for (program, package) in
+        [("strace", "strace"), ("faketime", "faketime"), ("unshare", "util-linux"), ("nsenter", "util-linux")]
+    {
         if process::find(program).is_none() {
             debian::install(program, &[package])?;
         }

@@ -10,11 +10,11 @@ use segue_signed::{BundleKind, SignedKeyCard, Wrap};
 use super::{
     arrived::Arrival,
     claiming::Claiming,
+    entering::Line,
     hearing::{Happening, Hearing, is_over},
     scene::Secrets,
 };
 use crate::{
-    account::Account,
     download::{self, refused},
     environment::{SystemClock, random},
     error::{CliError, Exit, Result},
@@ -26,21 +26,15 @@ use crate::{
 
 /// Waits until the bundle is there, fetches it, proves that it is the chat of `view`, and remembers it. Nothing of it is at its
 /// place before all of it held.
-pub fn fetch(
-    home: &Home,
-    account: Option<&Account>,
-    remote: &mut Remote,
-    claiming: &Claiming,
-    view: &ActiveView,
-    output: &Output,
-) -> Result<Record> {
+pub fn fetch(home: &Home, line: &mut Line, claiming: &Claiming, view: &ActiveView, output: &Output) -> Result<Record> {
     let backfill =
         view.backfill.as_ref().ok_or_else(|| CliError::verification("the view names nothing to follow it"))?;
     let (id, session, secrets) = (claiming.pairing()?, claiming.session()?, Secrets::of(backfill));
     output.notice("Fetching the whole chat…");
-    let mut hearing = Hearing::begin();
-    hearing.listen(claiming.remote(account)?, id);
-    until_ready(&hearing)?;
+    if !line.ready {
+        until_ready(&line.hearing)?;
+    }
+    let remote = &mut line.remote;
     let (opened, envelope) = open(remote, id, view, &secrets)?;
     let library = Library::new(home);
     let _lock = library.lock(session)?;

@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{arrived::WayBack, entering::Arrived};
+use super::{
+    arrived::WayBack,
+    entering::{Arrived, Line},
+};
 use crate::{
     account::Account,
     error::{CliError, Exit, Result},
@@ -45,12 +48,12 @@ pub struct Claiming {
 }
 
 impl Claiming {
-    /// What begins now.
-    pub fn new(arrived: Arrived, session: SessionId, view: &ActiveView, (own, fork): (bool, bool)) -> Self {
+    /// What begins now, and the way to the relay.
+    pub fn begin(arrived: Arrived, session: SessionId, view: &ActiveView, (own, fork): (bool, bool)) -> (Self, Line) {
         let (encoded, (id, token)) = (BASE64URL_NOPAD.encode(arrived.view()), (arrived.id, arrived.token.clone()));
         let (nameplate, server) = (arrived.nameplate.to_string(), arrived.server.clone());
-        let (acknowledgement, sealer) = arrived.into_acknowledgement(&view.chat.head_hash.0);
-        Self {
+        let (acknowledgement, sealer, line) = arrived.into_parts(&view.chat.head_hash.0);
+        let claiming = Self {
             v: 1,
             pairing_id: id.to_string(),
             nameplate,
@@ -62,7 +65,8 @@ impl Claiming {
             view: encoded,
             acknowledgement: BASE64URL_NOPAD.encode(&acknowledgement),
             return_key: BASE64URL_NOPAD.encode(sealer.expose().as_slice()),
-        }
+        };
+        (claiming, line)
     }
 
     /// What was cut short: of the code that is entered again, or the newest of all when none is.
@@ -112,8 +116,8 @@ impl Claiming {
     }
 
     /// The way to the relay.
-    pub fn remote(&self, account: Option<&Account>) -> Result<Remote> {
-        Remote::destination(&self.server, account, &*self.token()?)
+    pub fn line(&self, account: Option<&Account>) -> Result<Line> {
+        Ok(Line::open(Remote::destination(&self.server, account, &*self.token()?)?, self.pairing()?))
     }
 
     /// The way back to who gave the chat.

@@ -35,6 +35,24 @@ pub struct Given {
     secret: PairingSecret,
 }
 
+/// The way to the relay: what asks, and what listens.
+pub struct Line {
+    /// What asks.
+    pub remote: Remote,
+    pub(super) hearing: Hearing,
+    /// Whether the whole chat was there when the view came: then nothing more is heard of it.
+    pub(super) ready: bool,
+}
+
+impl Line {
+    /// To a pairing that is known.
+    pub fn open(remote: Remote, id: PairingId) -> Self {
+        let mut hearing = Hearing::begin();
+        hearing.listen(remote.again(), id);
+        Self { remote, hearing, ready: false }
+    }
+}
+
 /// A view that came, and the way to who sent it.
 pub struct Arrived {
     /// Which pairing.
@@ -42,7 +60,7 @@ pub struct Arrived {
     /// By which symbols it was found.
     pub nameplate: Nameplate,
     /// The way to the relay.
-    pub remote: Remote,
+    pub line: Line,
     /// The server.
     pub server: Url,
     /// What this device is known by there.
@@ -62,14 +80,16 @@ impl Arrived {
         Ok(card.is_some_and(|card| self.received.own_source(&card.card).is_some()))
     }
 
-    /// The sealed word to the source at which head this device arrived, to be sent when it has, and what seals a return.
-    pub fn into_acknowledgement(self, head: &[u8; 32]) -> (Vec<u8>, ReturnSealer) {
-        self.received.acknowledge(head)
+    /// The sealed word to the source at which head this device arrived, to be sent when it has; what seals a return; and the
+    /// way to the relay.
+    pub fn into_parts(self, head: &[u8; 32]) -> (Vec<u8>, ReturnSealer, Line) {
+        let (acknowledgement, sealer) = self.received.acknowledge(head);
+        (acknowledgement, sealer, self.line)
     }
 
     /// Says that nothing is taken in: the source need not wait. When this is lost, it waits for an hour.
     pub fn let_go(&self) {
-        drop(self.remote.complete_pairing(self.id));
+        drop(self.line.remote.complete_pairing(self.id));
     }
 }
 
@@ -121,11 +141,11 @@ pub fn run(
         let (answer, answered) = answer(&mut tried, &given.secret, &offer, account)?;
         remote.answer_pairing(id, &AnswerPairing { answer: answer.into() })?;
         let until = SystemClock.now().plus_millis(lifetime(&leased));
-        hearing.listen(Remote::destination(server, account, &token)?, id);
+        hearing.listen(remote.again(), id);
         match wait(&hearing, until, answered, output)? {
-            Some(received) => {
+            Some((received, ready)) => {
                 let (nameplate, server) = (given.nameplate, server.clone());
-                return Ok(Arrived { id, nameplate, remote, server, token, received });
+                return Ok(Arrived { id, nameplate, line: Line { remote, hearing, ready }, server, token, received });
             }
             None if tried.tries_left() > 0 && output.may_ask() => {
                 output.notice("That code does not match. One try is left on this device.");
@@ -211,8 +231,8 @@ fn lifetime(leased: &Leased) -> i64 {
     leased.expires_in_ms.clamp(0, longest) + limits::PAIRING_APPROVAL_MS + PATIENCE_MS
 }
 
-/// Waits for the source. None when it found the code wrong.
-fn wait(hearing: &Hearing, until: Timestamp, answered: Answered, output: &Output) -> Result<Option<Received>> {
+/// Waits for the source: what it sends, and whether all of the chat is there. None when it found the code wrong.
+fn wait(hearing: &Hearing, until: Timestamp, answered: Answered, output: &Output) -> Result<Option<(Received, bool)>> {
     let sas = answered.sas();
     let text = format!("Waiting for the other device. If it asks, it must show {sas}.");
     output.event("waiting", text, json!({"sas": sas}))?;
@@ -230,7 +250,7 @@ fn wait(hearing: &Hearing, until: Timestamp, answered: Answered, output: &Output
             let other = "the server sent something else than the other device released";
             let release = Release::parse(&release.0).map_err(|_| changed(other.to_owned()))?;
             let received = answered.receive(&release).map_err(|error| changed(error.to_string()))?;
-            return Ok(Some(received));
+            return Ok(Some((received, pairing.bundle_ready)));
         }
         if pairing.state != "issued" {
             return Err(ended(&pairing));

@@ -1,5 +1,7 @@
 //! Moving a chat: the source's side from the code to "ready there" (SPEC D1, D5, D13).
 
+use std::thread::{self, JoinHandle};
+
 use segue_api::pairings::{Pairing, ReleaseView};
 use segue_crypto::pairing::{Purpose, Released, SizeClass};
 use segue_domain::{Clock as _, Timestamp, limits};
@@ -13,7 +15,7 @@ use super::{
     hearing::Happening,
     held::Moved,
     offering::{self, Arrived, LetIn, Offering, Terms},
-    scene::{self, Secrets},
+    scene::{self, Chat, Secrets},
 };
 use crate::{
     commands::{Prepared, Reading, prepare},
@@ -50,8 +52,11 @@ pub fn run(uploader: &Uploader<'_>, wanted: Wanted, output: &Output) -> Result<(
     let tag = chat_tag(uploader, &wanted.found)?;
     // Views of all chats are of one size: it says nothing about them, and is known before the chat is read.
     let terms = Terms { purpose: Purpose::Handoff, size_class: SizeClass::Large, tag, command: "segue device start" };
+    // Long chats take a while to read: while the code is typed, nobody waits for it.
+    let (tools, found) = (tools()?, wanted.found.clone());
+    let reading = thread::spawn(move || Chat::read(&tools, found));
     let (offering, let_in) = offering::offer(uploader, terms, output, |offering| show(offering, &wanted))?;
-    Moving { offering, wanted }.release(let_in)
+    Moving { offering, wanted }.release(let_in, reading)
 }
 
 /// What tells the chats of this device apart, for the server, and tells it nothing else.
@@ -91,7 +96,7 @@ struct Moving<'a> {
 
 impl Moving<'_> {
     /// Waits for a reply that is being written, then moves the chat.
-    fn release(mut self, let_in: LetIn) -> Result<()> {
+    fn release(mut self, let_in: LetIn, reading: JoinHandle<Result<Chat>>) -> Result<()> {
         let LetIn { approved, name, attempt } = let_in;
         let (tools, secrets, uploader) = (tools()?, Secrets::draw()?, self.offering.uploader);
         self.wait_for_turn()?;
@@ -100,16 +105,23 @@ impl Moving<'_> {
         let session_id = session.record.session_id.clone();
         let format = segue_formats::format_for(self.wanted.found.tool);
         let found = format.find(&tools, &native_id).ok().flatten().unwrap_or_else(|| self.wanted.found.clone());
+        let path = found.path.clone();
+        let cwd = found.cwd.clone().unwrap_or_default();
         let (account, draft) = (&uploader.account, self.wanted.draft.take());
-        let made = scene::make(&tools, account, &found, &session.record, draft, &secrets, approved.room())?;
+        let chat = match reading.join().expect("reading a chat does not panic") {
+            Ok(chat) if chat.is_as(&found) => chat,
+            _ => Chat::read(&tools, found)?,
+        };
+        let made = scene::make(&tools, account, &chat, &session.record, draft, &secrets, approved.room())?;
         let own = account.device_key()?;
         let (release, released) = approved.release(&made.bytes, Some(&own)).map_err(|error| {
             CliError::new(Exit::Error, "view", format!("the view of this session is too long: {error}"))
         })?;
-        let native = Native { id: native_id, path: found.path.clone(), cwd: found.cwd.clone().unwrap_or_default() };
+        let native = Native { id: native_id, path, cwd };
         let mut moved = Moved::new(self.offering.id, &session_id, native, &name, made.handed, SystemClock.now());
         moved.keep_return(&released.return_opener());
         // Known here before anybody can have it; forgotten again when nobody got it.
+        uploader.library.save(&session.record)?;
         moved.save(&uploader.home)?;
         let body = ReleaseView {
             attempt,

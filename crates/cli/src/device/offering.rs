@@ -23,9 +23,11 @@ use crate::{
     environment::{SystemClock, random, rng},
     error::{CliError, Exit, Result},
     output::Output,
-    remote::Remote,
     upload::Uploader,
 };
+
+/// How far two clocks may be apart that run as they should, in milliseconds: over the life of a code, with a slow line.
+const CLOCKS_APART_MS: i64 = 5_000;
 
 /// What is offered.
 #[derive(Clone, Copy)]
@@ -133,7 +135,7 @@ impl<'a> Offering<'a> {
         let path = if terms.purpose == Purpose::Link { "l" } else { "h" };
         let address = uploader.account.server.join(path);
         let address = address.map_err(|_| CliError::usage("the server's address is not a URL"))?;
-        hearing.listen(Remote::signed_in(&uploader.account)?, id);
+        hearing.listen(uploader.remote.again(), id);
         let offering = Self {
             uploader,
             output,
@@ -239,13 +241,20 @@ impl<'a> Offering<'a> {
                     };
                 }
                 Happening::TimeOver => {
-                    // The server records it when it is asked.
-                    drop(self.uploader.remote.pairing(self.id));
+                    self.let_expire();
                     return Err(self.expired());
                 }
                 Happening::Said(line) if line.eq_ignore_ascii_case("n") => return Ok(None),
                 Happening::Said(_) | Happening::Silent => {}
             }
+        }
+    }
+
+    /// The server records it when it is asked; one whose clock says otherwise is told that nobody here answers any more.
+    fn let_expire(&self) {
+        let left = self.uploader.remote.pairing(self.id).ok().and_then(|pairing| pairing.expires_in_ms);
+        if left.is_some_and(|left| left > CLOCKS_APART_MS) {
+            drop(self.uploader.remote.revoke_pairing(self.id, "user"));
         }
     }
 

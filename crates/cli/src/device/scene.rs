@@ -6,7 +6,7 @@ use segue_bundle::Owner;
 use segue_crypto::UserRoot;
 use segue_domain::PairingId;
 use segue_formats::{
-    Env, Found, Handed, Turn,
+    Env, Found, Handed, Header, Turn,
     active_view::{
         ActiveView, Backfill, Draft, KeyCardBytes, Partial, Pointer, Scene, Secret32, Source, SourceKind, TailSink,
     },
@@ -56,19 +56,39 @@ pub struct Made {
     pub handed: Handed,
 }
 
-/// Makes the view of a session, at most `room` bytes long.
+/// A session that was read for its view.
+pub struct Chat {
+    found: Found,
+    header: Header,
+    tail: TailSink<'static>,
+}
+
+impl Chat {
+    /// Reads it, as long as it is now.
+    pub fn read(tools: &Env, found: Found) -> Result<Self> {
+        let mut tail = TailSink::default();
+        let captured = segue_formats::format_for(found.tool).capture(tools, &found, Some(&mut tail));
+        Ok(Self { header: captured.map_err(CliError::session)?.header, tail, found })
+    }
+
+    /// Whether nothing was written since.
+    pub fn is_as(&self, found: &Found) -> bool {
+        (self.found.len, self.found.updated_at_ms) == (found.len, found.updated_at_ms)
+    }
+}
+
+/// Makes the view of a chat, at most `room` bytes long.
 pub fn make(
     tools: &Env,
     account: &Account,
-    found: &Found,
+    chat: &Chat,
     record: &Record,
     draft: Option<String>,
     secrets: &Secrets,
     room: usize,
 ) -> Result<Made> {
+    let Chat { found, header, tail } = chat;
     let format = segue_formats::format_for(found.tool);
-    let mut tail = TailSink::default();
-    let captured = format.capture(tools, found, Some(&mut tail)).map_err(CliError::session)?;
     let partial = match format.turn(found).map_err(CliError::session)? {
         Turn::Running { partial: Some(text), .. } => Some(Partial::of(&text)),
         Turn::Running { partial: None, .. } | Turn::Idle => None,
@@ -88,10 +108,10 @@ pub fn make(
         pointer: Pointer { anchor: tail.last_id(), ..Pointer::default() },
         draft: draft.map(|text| Draft { caret: text.len(), text }),
         partial,
-        route: route::describe(tools, &variables, &cwd, &captured.header),
+        route: route::describe(tools, &variables, &cwd, header),
         backfill: Some(Backfill { key: Secret32(secrets.key), token: Secret32(secrets.token) }),
     };
-    let view = ActiveView::new(&captured.header, &tail, scene, room - PRIVATE.len());
+    let view = ActiveView::new(header, tail, scene, room - PRIVATE.len());
     let view = view.map(|mut view| {
         view.chat.private = record.private;
         view

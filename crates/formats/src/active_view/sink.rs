@@ -19,7 +19,7 @@ pub struct TailSink<'a> {
     head: HeadHasher,
     pieces: Pieces,
     kept: VecDeque<Kept>,
-    also: Option<&'a mut dyn ViewSink>,
+    also: Option<&'a mut (dyn ViewSink + Send)>,
 }
 
 /// A message of the end of a view.
@@ -50,7 +50,7 @@ impl Kept {
 
 impl<'a> TailSink<'a> {
     /// Takes a view, and writes it to another sink as well.
-    pub fn beside(also: &'a mut dyn ViewSink) -> Self {
+    pub fn beside(also: &'a mut (dyn ViewSink + Send)) -> Self {
         Self { also: Some(also), ..Self::default() }
     }
 

@@ -29,7 +29,7 @@ pub(crate) async fn listen(
     see(&app, id, &side).await?;
     let place = app.news.enter(Topic::Pairing(id), token, hang_up, &app.settings.news)?;
     let (newest, listener) = (place.listener.newest(), Arc::clone(&place.listener));
-    let reader = Reader { app, id, side, place, newest, told: 0, over: false };
+    let reader = Reader { app, id, side, place, newest, told: 0, gave: false, over: false };
     let events = stream::unfold(reader, |mut reader| async move { Some((Ok(reader.next().await?), reader)) });
     Ok(Asked::new(events, listener))
 }
@@ -42,6 +42,8 @@ struct Reader {
     newest: watch::Receiver<i64>,
     /// The version that was told last.
     told: i64,
+    /// Whether the view was sent: it is the same for as long as it is there, and 88 KB long.
+    gave: bool,
     over: bool,
 }
 
@@ -57,8 +59,11 @@ impl Reader {
             }
             self.newest.mark_unchanged();
             match see(&self.app, self.id, &self.side).await {
-                Ok(seen) if seen.version > self.told => {
+                Ok(mut seen) if seen.version > self.told => {
                     self.told = seen.version;
+                    let given = seen.release.is_some();
+                    seen.release = seen.release.filter(|_| !self.gave);
+                    self.gave |= given;
                     // After these nothing follows.
                     self.over = matches!(seen.state.as_str(), "revoked" | "expired");
                     // Text and numbers are always JSON.

@@ -1,5 +1,7 @@
 //! `segue device claim`: enters a code, and takes the chat in.
 
+use std::thread;
+
 use segue_api::pairings::AcknowledgeView;
 use segue_crypto::pairing::Purpose;
 use segue_domain::Clock as _;
@@ -15,7 +17,7 @@ use crate::{
         arrived::Arrival,
         claiming::Claiming,
         drafts,
-        entering::{self, Arrived, Given},
+        entering::{self, Arrived, Given, Line},
         preview,
     },
     environment::{self, SystemClock},
@@ -33,20 +35,26 @@ pub(super) fn run(options: &ClaimCode, output: &Output) -> Result<()> {
     let given = entering::given(Purpose::Handoff, output)?;
     let entered = given.as_ref().map(|given| given.nameplate);
     let begun = if options.dry_run { None } else { Claiming::find(&home, entered)? };
-    let claiming = match begun {
+    let (claiming, mut line) = match begun {
         Some(begun) => {
             output.notice("Going on with the chat that was being taken in here.");
-            begun
+            let line = begun.line(account.as_ref())?;
+            (begun, line)
         }
         None => enter(options, given, &home, account.as_ref(), output)?,
     };
-    let record = take_in(&claiming, &home, account.as_ref(), output).inspect_err(|error| {
+    let record = take_in(&claiming, &mut line, &home, output).inspect_err(|error| {
         // What may succeed another time is kept for it.
         if !matches!(error.exit, Exit::Network | Exit::Error | Exit::Interrupted) {
             drop(claiming.forget(&home));
         }
     })?;
-    let placed = resume::place_arrived(&record.session_id, options.project.as_deref(), output)?;
+    // Meanwhile; it is here whether or not the server hears of it, and what that keeps ends by itself.
+    let (remote, id) = (line.remote, claiming.pairing()?);
+    let told = thread::spawn(move || drop(remote.complete_pairing(id)));
+    let placed = resume::place_arrived(&record.session_id, options.project.as_deref(), output);
+    drop(told.join());
+    let placed = placed?;
     claiming.forget(&home)?;
     placed.go_on(options.print, output)
 }
@@ -58,14 +66,14 @@ fn enter(
     home: &Home,
     account: Option<&Account>,
     output: &Output,
-) -> Result<Claiming> {
+) -> Result<(Claiming, Line)> {
     let arrived = entering::run(Purpose::Handoff, given, options.server.as_ref(), account, output)?;
     let view = look(&arrived, options, account, output).inspect_err(|_| arrived.let_go())?;
     let own = !options.fork && arrived.is_from_own_device(account)?;
     let session = arrival::session_here(home, &view, own).inspect_err(|_| arrived.let_go())?;
-    let claiming = Claiming::new(arrived, session, &view, (own, options.fork));
+    let (claiming, line) = Claiming::begin(arrived, session, &view, (own, options.fork));
     claiming.save(home)?;
-    Ok(claiming)
+    Ok((claiming, line))
 }
 
 /// Shows what has come; whose it is and what it is are known before anything is made of it.
@@ -99,21 +107,19 @@ fn taken_back(home: &Home, record: &Record, error: CliError) -> CliError {
 }
 
 /// Fetches the whole chat, and says so to the other device when it is here.
-fn take_in(claiming: &Claiming, home: &Home, account: Option<&Account>, output: &Output) -> Result<Record> {
-    let (id, view, mut remote) = (claiming.pairing()?, claiming.view()?, claiming.remote(account)?);
+fn take_in(claiming: &Claiming, line: &mut Line, home: &Home, output: &Output) -> Result<Record> {
+    let (id, view) = (claiming.pairing()?, claiming.view()?);
     let record = match arrival::fetched(home, claiming)? {
         Some(record) => record,
-        None => arrival::fetch(home, account, &mut remote, claiming, &view, output)?,
+        None => arrival::fetch(home, line, claiming, &view, output)?,
     };
     let draft = drafts::keep(home, &record.session_id, view.draft.as_ref())?;
     if !claiming.fork {
         // Only now the other device may call it ready here.
         let acknowledgement = claiming.acknowledgement()?.into();
-        let told = remote.acknowledge_view(id, &AcknowledgeView { acknowledgement });
+        let told = line.remote.acknowledge_view(id, &AcknowledgeView { acknowledgement });
         told.map_err(|error| if error.exit == Exit::Network { error } else { taken_back(home, &record, error) })?;
     }
-    // It is here, whether or not the server hears of it: what it keeps ends by itself.
-    drop(remote.complete_pairing(id));
     let value = json!({"session_id": record.session_id, "tool": record.header.tool.as_str(), "messages": view.chat.count,
                        "title": record.header.title, "draft_file": draft});
     let title = Untrusted(record.header.title.as_deref().unwrap_or("a session without title")).short(60);

@@ -92,7 +92,7 @@ fn begin(options: &args::Join, home: &Home, output: &Output) -> Result<Pending> 
         request,
         acknowledgement: {
             let head = sha256(arrived.view());
-            BASE64URL_NOPAD.encode(&arrived.into_acknowledgement(&head).0)
+            BASE64URL_NOPAD.encode(&arrived.into_parts(&head).0)
         },
     };
     home::write_json(&home.path(FILE), &pending)?;
