@@ -1,8 +1,8 @@
 //! The bundle that follows a view: owned by the pairing, read with a token that travelled in the sealed view, gone with the
 //! final acknowledgement, a take-back, or an hour after the claim (SPEC D10).
 
-use segue_api::{Bytes, bundles::Bundle, pairings::Pairing as Seen};
-use segue_domain::{PackId, PairingId, Timestamp, pairing::State};
+use segue_api::{bundles::Bundle, pairings::Pairing as Seen};
+use segue_domain::{BundleId, PackId, PairingId, Timestamp, UserId, pairing::State};
 use segue_signed::sha256;
 use subtle::ConstantTimeEq as _;
 
@@ -61,22 +61,23 @@ fn is_open(loaded: &Loaded, now: Timestamp) -> bool {
     matches!(&loaded.pairing.state, State::Claimed(claim) if claim.end.is_none() && now < claim.lapses_at())
 }
 
-/// The pairing whose bundle this token reads now.
-async fn readable(app: &App, tx: &mut Tx<'_>, id: PairingId, token: &[u8; 32]) -> Result<Loaded, Failure> {
+/// The bundle that this token reads now, and whose it is.
+async fn readable(app: &App, tx: &mut Tx<'_>, id: PairingId, token: &[u8; 32]) -> Result<(UserId, BundleId), Failure> {
     let loaded = pairings::find(tx, id).await?.filter(|loaded| {
         let known = loaded.fetch_token.is_some_and(|hash| bool::from(hash.ct_eq(&sha256(token))));
         known && is_open(loaded, app.clock.now())
     });
-    loaded.ok_or_else(Failure::not_found)
+    let source = loaded.ok_or_else(Failure::not_found)?.user;
+    let bundle = bundles::of_pairing(tx, id).await?.ok_or_else(Failure::not_found)?;
+    Ok((source, bundle))
 }
 
 /// What a reader needs to begin to open the bundle.
 pub(crate) async fn fetch(app: &App, id: PairingId, token: &[u8; 32]) -> Result<Bundle, Failure> {
     let mut tx = app.db.read().await?;
-    readable(app, &mut tx, id, token).await?;
-    let bundle = bundles::of_pairing(&mut tx, id).await?.ok_or_else(Failure::not_found)?;
-    let wrap = wraps::only(&mut tx, bundle).await?.map(Bytes);
-    let opening = snapshot::opening(&mut tx, bundle, wrap.map(|wrap| wrap.0)).await?;
+    let (_, bundle) = readable(app, &mut tx, id, token).await?;
+    let wrap = wraps::only(&mut tx, bundle).await?;
+    let opening = snapshot::opening(&mut tx, bundle, wrap).await?;
     // A guest learns nobody's address from the server.
     Ok(Bundle { sender_email: String::new(), ..opening })
 }
@@ -84,15 +85,13 @@ pub(crate) async fn fetch(app: &App, id: PairingId, token: &[u8; 32]) -> Result<
 /// The bundle's sealed manifest.
 pub(crate) async fn manifest(app: &App, id: PairingId, token: &[u8; 32]) -> Result<Vec<u8>, Failure> {
     let mut tx = app.db.read().await?;
-    let source = readable(app, &mut tx, id, token).await?.user;
-    let bundle = bundles::of_pairing(&mut tx, id).await?.ok_or_else(Failure::not_found)?;
+    let (source, bundle) = readable(app, &mut tx, id, token).await?;
     bundles::manifest(&mut tx, source, bundle).await?.ok_or_else(Failure::not_found)
 }
 
 /// One of its packs.
 pub(crate) async fn pack(app: &App, id: PairingId, token: &[u8; 32], pack: PackId) -> Result<Pack, Failure> {
     let mut tx = app.db.read().await?;
-    let source = readable(app, &mut tx, id, token).await?.user;
-    let bundle = bundles::of_pairing(&mut tx, id).await?.ok_or_else(Failure::not_found)?;
+    let (source, bundle) = readable(app, &mut tx, id, token).await?;
     packs::find_listed(&mut tx, source, bundle, pack).await?.ok_or_else(Failure::not_found)
 }
