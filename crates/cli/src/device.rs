@@ -21,6 +21,7 @@ pub mod backfill;
 pub mod claiming;
 pub mod drafts;
 pub mod entering;
+pub mod given;
 pub mod held;
 pub mod linking;
 pub mod moving;

@@ -7,8 +7,10 @@ use std::{
     process::ExitCode,
 };
 
+use data_encoding::BASE64;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use crate::{
     args::Global,
@@ -95,6 +97,13 @@ impl Output {
     /// Whether a person watches: progress is shown on a terminal only.
     pub fn shows_progress(&self) -> bool {
         !self.options.json && !self.options.quiet && io::stderr().is_terminal()
+    }
+
+    /// Puts a text into the clipboard of the terminal, where it lets programs do that (OSC 52 of xterm).
+    pub fn copy(&self, text: &str) {
+        let encoded = Zeroizing::new(BASE64.encode(text.as_bytes()));
+        // A terminal without one ignores it.
+        drop(write!(io::stderr().lock(), "\x1b]52;c;{}\x07", *encoded));
     }
 
     /// Whether answers are JSON.

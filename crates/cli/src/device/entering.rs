@@ -2,15 +2,18 @@
 
 use segue_api::pairings::{AnswerPairing, LeasePairing, Leased, Pairing};
 use segue_crypto::pairing::{
-    Answered, ClientKind, CodeSecret, Destination, Introduction, LinkSecret, Nameplate, Offer, PairingSecret, Place,
-    Purpose, Received, Refused, Release, ReturnSealer,
+    Answered, ClientKind, Destination, Introduction, Nameplate, Offer, PairingSecret, Place, Purpose, Received,
+    Refused, Release, ReturnSealer,
 };
 use segue_domain::{Clock as _, PairingId, Timestamp, limits};
 use serde_json::json;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::hearing::{Happening, Hearing};
+use super::{
+    given::{self, Given},
+    hearing::{Happening, Hearing},
+};
 use crate::{
     account::Account,
     environment::{self, SystemClock, random, rng},
@@ -19,21 +22,9 @@ use crate::{
     remote::Remote,
 };
 
-/// Longest code or link that is read from standard input, in bytes.
-const CODE_BYTES_MAX: u64 = 4_096;
-
 /// How long this device waits, behind the time that the source has, for the server to say that it is over, in milliseconds: a
 /// bad line's time.
 const PATIENCE_MS: i64 = 30_000;
-
-/// A code or link that was given.
-pub struct Given {
-    /// The server of a link.
-    server: Option<Url>,
-    /// Which pairing it names.
-    pub nameplate: Nameplate,
-    secret: PairingSecret,
-}
 
 /// The way to the relay: what asks, and what listens.
 pub struct Line {
@@ -93,15 +84,6 @@ impl Arrived {
     }
 }
 
-/// A code that is in the environment or on standard input; never on the command line, which others can read.
-pub fn given(purpose: Purpose, output: &Output) -> Result<Option<Given>> {
-    let text = match std::env::var("SEGUE_DEVICE_CODE") {
-        Ok(text) => Some(text),
-        Err(_) => output.piped("the code", CODE_BYTES_MAX)?,
-    };
-    text.map(|text| parse(purpose, &Zeroizing::new(text))).transpose()
-}
-
 /// Enters the code for `purpose` that is given, or else asked for, until a view has come.
 pub fn run(
     purpose: Purpose,
@@ -112,7 +94,7 @@ pub fn run(
 ) -> Result<Arrived> {
     let (mut destination, mut hearing) = (None::<(Nameplate, [u8; 16], Destination)>, Hearing::begin());
     loop {
-        let given = given.take().map_or_else(|| ask(purpose, output), Ok)?;
+        let given = given.take().map_or_else(|| given::ask(purpose, output), Ok)?;
         let server = given.server.as_ref().or(server).or(account.map(|account| &account.server)).ok_or_else(|| {
             CliError::usage("it is not known which server the code is from")
                 .hint("Name it as the other device shows it: --server URL. A link names it by itself.")
@@ -158,38 +140,6 @@ pub fn run(
             }
         }
     }
-}
-
-fn ask(purpose: Purpose, output: &Output) -> Result<Given> {
-    loop {
-        let text = output.ask("Code or link from the other device", "Set SEGUE_DEVICE_CODE, or pipe the code in.")?;
-        match parse(purpose, &Zeroizing::new(text)) {
-            Ok(given) => return Ok(given),
-            // A slip of the finger is noticed here, and is no try.
-            Err(error) => output.notice(format!("{}. {}", error.message, error.hint)),
-        }
-    }
-}
-
-fn parse(purpose: Purpose, text: &str) -> Result<Given> {
-    if text.contains('#') {
-        let wrong = |error: &dyn std::fmt::Display| CliError::usage(error.to_string());
-        let (nameplate, secret) = LinkSecret::parse(text).map_err(|error| wrong(&error))?;
-        let mut server = Url::parse(text.trim()).map_err(|_| CliError::usage("this link is cut at its beginning"))?;
-        let path = if purpose == Purpose::Link { "/l" } else { "/h" };
-        if server.path() != path || !matches!(server.scheme(), "http" | "https") {
-            return Err(CliError::usage("this link is for something else")
-                .hint("/h hands a chat over: segue device claim. /l adds a device: segue join --code."));
-        }
-        server.set_fragment(None);
-        server.set_path("/");
-        return Ok(Given { server: Some(server), nameplate, secret: PairingSecret::Link(secret) });
-    }
-    let read = CodeSecret::parse(purpose, text);
-    let (nameplate, secret) =
-        read.map_err(|error| CliError::usage(error.to_string())
-            .hint("A code of ten symbols hands a chat over: segue device claim. One of twelve adds a device: segue join --code."))?;
-    Ok(Given { server: None, nameplate, secret: PairingSecret::Code(secret) })
 }
 
 fn understand(purpose: Purpose, leased: &Leased) -> Result<(PairingId, Place, Offer)> {

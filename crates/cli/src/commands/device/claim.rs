@@ -17,7 +17,8 @@ use crate::{
         arrived::Arrival,
         claiming::Claiming,
         drafts,
-        entering::{self, Arrived, Given, Line},
+        entering::{self, Arrived, Line},
+        given::{self, Given},
         preview,
     },
     environment::{self, SystemClock},
@@ -32,7 +33,7 @@ use crate::{
 pub(super) fn run(options: &ClaimCode, output: &Output) -> Result<()> {
     let home = Home::find()?;
     let account = Account::find(&home)?;
-    let given = entering::given(Purpose::Handoff, output)?;
+    let given = given::given(Purpose::Handoff, output)?;
     let entered = given.as_ref().map(|given| given.nameplate);
     let begun = if options.dry_run { None } else { Claiming::find(&home, entered)? };
     let (claiming, mut line) = match begun {

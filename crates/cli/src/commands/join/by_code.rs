@@ -14,7 +14,7 @@ use super::{already_joined, warn_without_tls};
 use crate::{
     account::Account,
     args,
-    device::{entering, linking},
+    device::{entering, given, linking},
     environment,
     error::{CliError, Exit, Result},
     home::{self, Home},
@@ -82,7 +82,7 @@ fn begin(options: &args::Join, home: &Home, output: &Output) -> Result<Pending> 
         warn_without_tls(server, output);
     }
     let device_name = options.device.clone().unwrap_or_else(environment::device_name);
-    let arrived = entering::run(Purpose::Link, entering::given(Purpose::Link, output)?, server.as_ref(), None, output)?;
+    let arrived = entering::run(Purpose::Link, given::given(Purpose::Link, output)?, server.as_ref(), None, output)?;
     let (account, request) = linking::take(&arrived, &arrived.server, &device_name)?;
     let pending = Pending {
         v: 1,

@@ -1,0 +1,65 @@
+//! The code or link that a person gives: from the environment, standard input or a prompt; never from the command line, which
+//! others can read (SPEC D6).
+
+use segue_crypto::pairing::{CodeSecret, LinkSecret, Nameplate, PairingSecret, Purpose};
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::{
+    error::{CliError, Result},
+    output::Output,
+};
+
+/// Longest code or link that is read from standard input, in bytes.
+const CODE_BYTES_MAX: u64 = 4_096;
+
+/// A code or link that was given.
+pub struct Given {
+    /// The server of a link.
+    pub(super) server: Option<Url>,
+    /// Which pairing it names.
+    pub nameplate: Nameplate,
+    pub(super) secret: PairingSecret,
+}
+
+/// What is in the environment or on standard input.
+pub fn given(purpose: Purpose, output: &Output) -> Result<Option<Given>> {
+    let text = match std::env::var("SEGUE_DEVICE_CODE") {
+        Ok(text) => Some(text),
+        Err(_) => output.piped("the code", CODE_BYTES_MAX)?,
+    };
+    text.map(|text| parse(purpose, &Zeroizing::new(text))).transpose()
+}
+
+/// Asks for it.
+pub(super) fn ask(purpose: Purpose, output: &Output) -> Result<Given> {
+    loop {
+        let text = output.ask("Code or link from the other device", "Set SEGUE_DEVICE_CODE, or pipe the code in.")?;
+        match parse(purpose, &Zeroizing::new(text)) {
+            Ok(given) => return Ok(given),
+            // A slip of the finger is noticed here, and is no try.
+            Err(error) => output.notice(format!("{}. {}", error.message, error.hint)),
+        }
+    }
+}
+
+fn parse(purpose: Purpose, text: &str) -> Result<Given> {
+    if text.contains('#') {
+        let wrong = |error: &dyn std::fmt::Display| CliError::usage(error.to_string());
+        let (nameplate, secret) = LinkSecret::parse(text).map_err(|error| wrong(&error))?;
+        let mut server = Url::parse(text.trim()).map_err(|_| CliError::usage("this link is cut at its beginning"))?;
+        let path = if purpose == Purpose::Link { "/l" } else { "/h" };
+        if server.path() != path || !matches!(server.scheme(), "http" | "https") {
+            return Err(CliError::usage("this link is for something else")
+                .hint("/h hands a chat over: segue device claim. /l adds a device: segue join --code."));
+        }
+        server.set_fragment(None);
+        server.set_path("/");
+        return Ok(Given { server: Some(server), nameplate, secret: PairingSecret::Link(secret) });
+    }
+    let read = CodeSecret::parse(purpose, text);
+    let (nameplate, secret) =
+        read.map_err(|error| CliError::usage(error.to_string())
+            .hint("A code of ten symbols hands a chat over: segue device claim. One of twelve adds a device: segue join --code."))?;
+    Ok(Given { server: None, nameplate, secret: PairingSecret::Code(secret) })
+}
