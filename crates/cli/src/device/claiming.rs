@@ -1,7 +1,7 @@
 //! A chat that is being taken in: `claiming/<par_…>.json`, from a person's yes until the session is where its tool finds it. What
 //! is cut short at any point goes on from there (SPEC D9).
 
-use std::fs;
+use std::fs::{self, File};
 
 use data_encoding::BASE64URL_NOPAD;
 use segue_crypto::pairing::{Nameplate, RETURN_KEY_BYTES, ReturnSealer};
@@ -69,8 +69,9 @@ impl Claiming {
         (claiming, line)
     }
 
-    /// What was cut short: of the code that is entered again, or the newest of all when none is.
-    pub fn find(home: &Home, entered: Option<Nameplate>) -> Result<Option<Self>> {
+    /// What was cut short: of the code that is entered again, or the newest of all when none is. Nobody else goes on with it for
+    /// as long as the file is open.
+    pub fn find(home: &Home, entered: Option<Nameplate>) -> Result<Option<(Self, File)>> {
         let mut all: Vec<(_, Self)> = Vec::new();
         for claiming in home::read_all::<Self>(&home.path("claiming"))? {
             let written = fs::metadata(claiming.path(home)).and_then(|metadata| metadata.modified());
@@ -78,12 +79,24 @@ impl Claiming {
         }
         all.sort_by_key(|(written, _)| *written);
         let named = |claiming: &Self| entered.is_none_or(|entered| entered.to_string() == claiming.nameplate);
-        Ok(all.into_iter().rev().map(|(_, claiming)| claiming).find(named))
+        let mut all = all.into_iter().rev().map(|(_, claiming)| claiming).filter(named);
+        Ok(all.find_map(|claiming| claiming.lock(home).map(|lock| (claiming, lock))))
     }
 
-    /// Stores it, for this user only; on return it is on disk.
-    pub fn save(&self, home: &Home) -> Result<()> {
-        home::write_json(&self.path(home), self)
+    /// None when another process goes on with it, or is done.
+    fn lock(&self, home: &Home) -> Option<File> {
+        let path = self.path(home);
+        // Gone by now, it was somebody else's until just before.
+        File::open(&path).ok().filter(|file| file.try_lock().is_ok() && path.is_file())
+    }
+
+    /// Stores it, for this user only; on return it is on disk, and this process alone goes on with it.
+    pub fn save(&self, home: &Home) -> Result<File> {
+        home::write_json(&self.path(home), self)?;
+        self.lock(home).ok_or_else(|| {
+            CliError::new(Exit::Conflict, "busy", "another segue goes on with this chat")
+                .hint("Wait until it has ended.")
+        })
     }
 
     /// Everything is at its place, or nothing of it comes any more.

@@ -1,6 +1,6 @@
 //! `segue device claim`: enters a code, and takes the chat in.
 
-use std::thread;
+use std::{fs::File, thread};
 
 use segue_api::pairings::AcknowledgeView;
 use segue_crypto::pairing::Purpose;
@@ -36,11 +36,11 @@ pub(super) fn run(options: &ClaimCode, output: &Output) -> Result<()> {
     let given = given::given(Purpose::Handoff, output)?;
     let entered = given.as_ref().map(|given| given.nameplate);
     let begun = if options.dry_run { None } else { Claiming::find(&home, entered)? };
-    let (claiming, mut line) = match begun {
-        Some(begun) => {
+    let (claiming, _lock, mut line) = match begun {
+        Some((begun, lock)) => {
             output.notice("Going on with the chat that was being taken in here.");
             let line = begun.line(account.as_ref())?;
-            (begun, line)
+            (begun, lock, line)
         }
         None => enter(options, given, &home, account.as_ref(), output)?,
     };
@@ -67,14 +67,14 @@ fn enter(
     home: &Home,
     account: Option<&Account>,
     output: &Output,
-) -> Result<(Claiming, Line)> {
+) -> Result<(Claiming, File, Line)> {
     let arrived = entering::run(Purpose::Handoff, given, options.server.as_ref(), account, output)?;
     let view = look(&arrived, options, account, output).inspect_err(|_| arrived.let_go())?;
     let own = !options.fork && arrived.is_from_own_device(account)?;
     let session = arrival::session_here(home, &view, own).inspect_err(|_| arrived.let_go())?;
     let (claiming, line) = Claiming::begin(arrived, session, &view, (own, options.fork));
-    claiming.save(home)?;
-    Ok((claiming, line))
+    let lock = claiming.save(home)?;
+    Ok((claiming, lock, line))
 }
 
 /// Shows what has come; whose it is and what it is are known before anything is made of it.
