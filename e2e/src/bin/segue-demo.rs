@@ -1,13 +1,14 @@
-//! The demo: Ann hands a recorded Claude Code session to Ben, on this machine. `cargo xtask demo` builds and runs it.
+//! The demo: Ann hands a recorded Claude Code session to Ben, and moves it to her tablet, on this machine. `cargo xtask demo` builds and runs it.
 #![expect(clippy::print_stdout, reason = "it tells a story to the person who started it")]
 
-use std::{env, io::Read as _, path::Path};
+use std::{env, io::Read as _, path::Path, thread};
 
 use anyhow::{Context as _, Result, ensure};
 use segue_e2e::{
     Claude, ModelStub, conversation,
     person::{Person, fixture},
     server::{Options, Server, program},
+    showing::Showing,
     story::{ANN, BEN, id},
 };
 
@@ -26,6 +27,7 @@ fn main() -> Result<()> {
     let handoff = hand_over(&ann)?;
     let (session, native_path) = take(&ben, &handoff)?;
     show_real_tool(&ben)?;
+    move_over(&ann, &Person::new(&root.join("tablet"))?, server.url())?;
 
     println!("\nBen's restored session: {native_path}");
     if once {
@@ -40,7 +42,7 @@ fn main() -> Result<()> {
     println!("\nPress Enter here to end it; everything under {} is removed.", root.display());
     // Without a terminal the server stays up until this program is stopped.
     if std::io::stdin().read(&mut [0])? == 0 {
-        std::thread::park();
+        thread::park();
     }
     Ok(())
 }
@@ -93,6 +95,26 @@ fn take(ben: &Person, handoff: &str) -> Result<(String, String)> {
     act("ben", ben, &["resume", &session, "--project", ".", "--print"])?;
     let native_path = id(&ben.json(&["resume", &session, "--print"])?, "native_path")?;
     Ok((session, native_path))
+}
+
+fn move_over(ann: &Person, tablet: &Person, server: &str) -> Result<()> {
+    tell("Ann moves it to her tablet by ten characters. That has no account, so she is asked.");
+    let mut showing = Showing::start(ann, &[SESSION])?;
+    let code = showing.code()?;
+    println!("\nann$ segue device start\n  {code}");
+    let tablet = tablet.clone().with("SEGUE_DEVICE_CODE", code);
+    let server = server.to_owned();
+    let claim = thread::spawn(move || {
+        let words = ["--yes", "device", "claim", "--project", ".", "--print", "--server", &server];
+        act("tablet", &tablet, &words).map(drop)
+    });
+    let asked = showing.approve()?;
+    println!("  The other device shows {0} as well: {0}", id(&asked, "sas")?);
+    claim.join().expect("entering a code does not panic")?;
+    let session = id(&showing.until("ready")?, "session_id")?;
+    tell("The tablet holds it now. Ann takes it back.");
+    act("ann", ann, &["device", "status"])?;
+    act("ann", ann, &["device", "take-back", &session]).map(drop)
 }
 
 fn show_real_tool(ben: &Person) -> Result<()> {
