@@ -192,7 +192,7 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx<'static>, sqlx::Error> {
         Ok(match self {
             Self::Sqlite { write, .. } => Tx::SqliteWrites(write.begin().await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres(pool) => Tx::Postgres(begin_whole(pool.clone()).await?),
         })
     }
 
@@ -284,6 +284,13 @@ impl Db {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// Begins a transaction also when nobody waits for it any more, and ends it then: sqlx leaves one open on the connection whose
+/// beginning is given up half-way, and whoever is given that connection next is inside it.
+async fn begin_whole(pool: PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let begun = tokio::spawn(async move { pool.begin().await });
+    begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?
 }
 
 /// SQLite ends a transaction by itself when the disk is full or fails; sqlx does not hear of it and would refuse every one

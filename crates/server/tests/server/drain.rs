@@ -7,8 +7,9 @@ use futures::{SinkExt as _, channel::mpsc};
 use reqwest::Method;
 use segue_api::PACK_SHA256;
 use segue_server::app::Settings;
+use sqlx::{Connection as _, PgConnection};
 
-use crate::harness::{Person, TestServer, seal::TestPack};
+use crate::harness::{Database, Person, TestServer, raw::PATIENCE, seal::TestPack};
 
 /// An upload whose first half was sent.
 pub(crate) async fn begin(
@@ -79,5 +80,28 @@ on_both! {
         assert_eq!(server.count("SELECT COUNT(*) FROM packs").await, 0);
         assert_eq!(ann.send_rest(&pack, 1_000).await.status, 201);
         assert_eq!(server.files(), 1);
+    }
+
+    async fn who_goes_away_while_a_transaction_begins_leaves_none_open(server: TestServer) {
+        for polls in 0..200 {
+            // As a request whose client hangs up: what it waits for is dropped somewhere on the way.
+            let begin = server.app.db.begin();
+            tokio::pin!(begin);
+            for _ in 0..polls % 8 {
+                if futures::poll!(begin.as_mut()).is_ready() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        if let Database::Postgres(url) = &server.database {
+            // By a connection that is none of the server's.
+            let mut beside = PgConnection::connect(url).await.unwrap();
+            let open = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";
+            let none = async {
+                while sqlx::query_scalar::<_, i64>(open).fetch_one(&mut beside).await.unwrap() > 0 {}
+            };
+            tokio::time::timeout(PATIENCE, none).await.expect("a transaction stays open");
+        }
     }
 }
