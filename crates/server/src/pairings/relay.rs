@@ -144,13 +144,12 @@ pub(crate) async fn remove_device(
 
 /// What an event is told that came after its time: `apply` then records the end instead.
 fn too_late(before: &Pairing, after: &Pairing, event: &Event) -> Option<Rejected> {
-    if *event == Event::Tick {
-        return None;
-    }
-    match (&before.state, &after.state) {
-        (State::Issued, State::Expired { reason, .. }) => Some(Rejected::Expired(*reason)),
-        // What is sent back is taken all the same.
-        (State::Claimed(was), State::Claimed(is)) if was.end.is_none() && was.returned == is.returned => {
+    match (event, &before.state, &after.state) {
+        (Event::Tick, ..) => None,
+        (_, State::Issued, State::Expired { reason, .. }) => Some(Rejected::Expired(*reason)),
+        // What is sent back or taken back is taken all the same.
+        (Event::Return { .. } | Event::TakeBack, ..) => None,
+        (_, State::Claimed(was), State::Claimed(is)) if was.end.is_none() => {
             is.end.filter(|(_, end)| *end == End::Lapsed).map(|(_, end)| Rejected::Ended(end))
         }
         _ => None,

@@ -49,19 +49,24 @@ impl Side {
     }
 }
 
-/// The pairing as it is now.
+/// The pairing as it is now, and what is there for `side`.
 pub(crate) async fn see(app: &App, id: PairingId, side: &Side) -> Result<Seen, Failure> {
-    let mut tx = app.db.read().await?;
-    let loaded = pairings::find(&mut tx, id).await?.filter(|loaded| side.may_see(loaded));
-    let loaded = loaded.ok_or_else(Failure::not_found)?;
-    if is_over(&loaded, app.clock.now()) {
-        drop(tx);
-        super::tick(app, id).await?;
+    loop {
         let mut tx = app.db.read().await?;
-        let loaded = pairings::find(&mut tx, id).await?.ok_or_else(Failure::not_found)?;
-        return seen(app, &mut tx, &loaded, side, app.clock.now()).await;
+        let loaded = pairings::find(&mut tx, id).await?.filter(|loaded| side.may_see(loaded));
+        let (loaded, now) = (loaded.ok_or_else(Failure::not_found)?, app.clock.now());
+        if is_over(&loaded, now) {
+            drop(tx);
+            super::tick(app, id).await?;
+            continue;
+        }
+        let answer = seen(app, &mut tx, &loaded, side, now).await?;
+        // On PostgreSQL each question has a moment of its own: a view that was just deleted must not seem to be missing from a
+        // pairing that still waits for it. Each round more is a change more, and a pairing has few.
+        if pairings::version(&mut tx, id).await? == Some(loaded.version) {
+            return Ok(answer);
+        }
     }
-    seen(app, &mut tx, &loaded, side, app.clock.now()).await
 }
 
 fn is_over(loaded: &Loaded, now: Timestamp) -> bool {

@@ -200,6 +200,12 @@ pub async fn find(tx: &mut Tx<'_>, id: PairingId) -> Result<Option<Loaded>, sqlx
     row.map(Row::load).transpose()
 }
 
+/// How many changes a pairing has had.
+pub async fn version(tx: &mut Tx<'_>, id: PairingId) -> Result<Option<i64>, sqlx::Error> {
+    let sql = "SELECT version FROM pairings WHERE id = $1";
+    on!(tx, |c| sqlx::query_scalar(sql).bind(Text(id)).fetch_optional(c).await)
+}
+
 /// The pairing of a nameplate, locked.
 pub async fn load_by_nameplate(tx: &mut Tx<'_>, nameplate: Nameplate) -> Result<Option<Loaded>, sqlx::Error> {
     let sql = locked!(tx, select!("nameplate = $1"));
@@ -319,13 +325,15 @@ pub async fn due(tx: &mut Tx<'_>, now: Timestamp, limit: i64) -> Result<Vec<Pair
 
 /// How some pairings stand.
 pub async fn standing(tx: &mut Tx<'_>, ids: &[PairingId], now: Timestamp) -> Result<Vec<Standing>, sqlx::Error> {
-    let places: Vec<_> = (2..ids.len() + 2).map(|place| format!("${place}")).collect();
+    let places: Vec<_> = (3..ids.len() + 3).map(|place| format!("${place}")).collect();
     let sql = format!(
-        "SELECT id, version, state = 'issued' AND expires_at <= $1 FROM pairings WHERE id IN ({})",
+        "SELECT id, version, (state = 'issued' AND expires_at <= $1) \
+         OR (state = 'claimed' AND closed IS NULL AND ended_at <= $2) FROM pairings WHERE id IN ({})",
         places.join(", ")
     );
+    let delivered = now.plus_millis(-segue_domain::limits::PAIRING_DELIVERY_MS);
     let rows: Vec<(Text<PairingId>, i64, bool)> = on!(tx, |c| {
-        let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(Millis::from(now));
+        let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(Millis::from(now)).bind(Millis::from(delivered));
         for id in ids {
             query = query.bind(Text(*id));
         }
