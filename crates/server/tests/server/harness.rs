@@ -51,18 +51,20 @@ pub(crate) const HOUR_MS: i64 = 3_600_000;
 
 /// Runs a test on SQLite, and on PostgreSQL unless that was left out in so many words.
 macro_rules! on_both {
-    ($(async fn $name:ident($server:ident: $type:ty) $body:block)+) => {$(
+    ($($(#[$attribute:meta])* async fn $name:ident($server:ident: $type:ty) $body:block)+) => {$(
         async fn $name($server: $type) $body
 
         mod $name {
             use crate::harness::{Database, TestServer};
 
             #[tokio::test(flavor = "multi_thread")]
+            $(#[$attribute])*
             async fn sqlite() {
                 super::$name(TestServer::start(Database::sqlite()).await).await;
             }
 
             #[tokio::test(flavor = "multi_thread")]
+            $(#[$attribute])*
             async fn postgres() {
                 if let Some(database) = Database::postgres().await {
                     super::$name(TestServer::start(database).await).await;

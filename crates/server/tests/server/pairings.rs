@@ -1,8 +1,13 @@
 //! The relay between two devices (SPEC D5–D10): who may do what, what is left behind, and who hears of it.
 
+mod clocks;
+mod crowds;
+mod idling;
+mod kills;
+mod races;
+
 use std::collections::HashSet;
 
-use futures::future::join_all;
 use segue_api::{
     bundles::Bundle,
     pairings::{Pairing, RefuseAnswer, ReturnToSource},
@@ -20,6 +25,9 @@ use crate::harness::{
     pairing::{Guest, Shown, claimed, issue, next, release, words},
     seal::{TestPack, draw},
 };
+
+/// Longest time of a code that nobody confirms.
+const LIFETIME_MS: i64 = limits::PAIRING_SECONDS_DEFAULT as i64 * 1_000;
 
 on_both! {
     async fn a_view_goes_from_one_device_to_another_and_nothing_of_it_stays(server: TestServer) {
@@ -291,6 +299,22 @@ on_both! {
         }
     }
 
+    async fn what_came_back_is_there_when_the_hour_ends_and_nobody_noticed(server: TestServer) {
+        let ann = server.owner().await;
+        let back = ReturnToSource { returned: vec![1; SizeClass::Small.bytes() + 16].into() };
+        for repeated in [false, true] {
+            let (shown, guest, _) = claimed(&ann).await;
+            guest.acknowledge(&shown).await;
+            assert_eq!(guest.post(&shown.path("/return"), &back).await.status, 200);
+            server.clock.advance(limits::PAIRING_DELIVERY_MS);
+            if repeated {
+                assert_eq!(guest.post(&shown.path("/return"), &back).await.status, 200, "its answer was lost");
+            }
+            let taken: Pairing = ann.post(&shown.path("/take-back"), &json!({})).await.ok();
+            assert!(taken.returned.is_some());
+        }
+    }
+
     async fn a_code_of_one_kind_never_does_the_other(server: TestServer) {
         let ann = server.owner().await;
         let (handoff, link) = (ann.show(1).await, ann.show_for(Purpose::Link, 2).await);
@@ -372,49 +396,6 @@ on_both! {
         assert_eq!(refused.refused(), (429, "rate_limited".to_owned()));
         server.clock.advance(HOUR_MS);
         ann.show(1).await;
-    }
-
-    async fn of_many_who_enter_one_code_at_once_one_gets_it(server: TestServer) {
-        let ann = server.owner().await;
-        let shown = ann.show(1).await;
-        let guests: Vec<_> = (0..64).map(|_| Guest::new(&server.url)).collect();
-        let asked = join_all(guests.iter().map(|guest| guest.ask_lease(&shown.nameplate, "handoff"))).await;
-        let refused = asked.iter().filter(|answer| answer.status != 200);
-        assert!(refused.clone().all(|answer| answer.refused() == (409, "busy".to_owned())));
-        assert_eq!(refused.count(), 63);
-        let answers = join_all(guests.iter().map(|guest| guest.answer(&shown, 1))).await;
-        assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
-        shown.claim(1, &release(), None).await;
-        let seen = join_all(guests.iter().map(|guest| guest.see(&shown))).await;
-        assert_eq!(seen.iter().filter(|seen| seen.release.is_some()).count(), 1);
-        assert_eq!(seen.iter().filter(|seen| words(seen) == ("claimed", "taken")).count(), 63);
-    }
-
-    async fn of_a_revoke_and_a_claim_at_once_one_wins_and_both_sides_know(server: TestServer) {
-        let ann = server.owner().await;
-        let mut winners = HashSet::new();
-        for round in 0..20 {
-            let (shown, guest, view) = (ann.show(1).await, Guest::new(&server.url), release());
-            guest.lease(&shown).await;
-            guest.answer(&shown, 1).await;
-            let (revoke, claim) = (shown.revoke(), shown.claim(1, &view, None));
-            let (revoked, claimed) = if round % 2 == 0 { tokio::join!(revoke, claim) } else {
-                let (claimed, revoked) = tokio::join!(claim, revoke);
-                (revoked, claimed)
-            };
-            let state = shown.state().await.0;
-            assert_ne!(revoked.status.is_success(), claimed.status.is_success());
-            let seen = guest.see(&shown).await;
-            if claimed.status.is_success() {
-                assert_eq!(revoked.refused(), (409, "already_claimed".to_owned()));
-                assert_eq!((state.as_str(), seen.release.unwrap().0), ("claimed", view));
-            } else {
-                assert_eq!(claimed.refused(), (409, "revoked".to_owned()));
-                assert_eq!((state.as_str(), words(&seen.clone()), seen.release), ("revoked", ("revoked", "user"), None));
-            }
-            winners.insert(state);
-        }
-        assert!(!winners.is_empty());
     }
 
     async fn a_stream_ends_with_its_device(server: TestServer) {

@@ -20,7 +20,8 @@ fn spawn(data: &Path, url: &str) -> Child {
     Program::command(data).env("SEGUE_DATABASE_URL", url).spawn().unwrap()
 }
 
-async fn owner(program: &Program) -> Person {
+/// The first person, who joins through a process.
+pub(crate) async fn owner(program: &Program) -> Person {
     let token = program.ready["owner_link"].as_str().unwrap().rsplit_once('.').unwrap().1.to_owned();
     Person::join(program.url(), &BASE64URL_NOPAD.decode(token.as_bytes()).unwrap(), "ann@example.com").await
 }

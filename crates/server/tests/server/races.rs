@@ -49,21 +49,21 @@ const ENDS: [&str; 4] = ["claimed", "revoked", "declined", "expired"];
 const CLAIM: What = What::Do(Deed::Claim { right_proof: true });
 
 /// Numbers that look random and are the same in each run.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) % end
     }
 
-    fn one_in(&mut self, times: u64) -> bool {
+    pub(crate) fn one_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
 
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[usize::try_from(self.below(from.len() as u64)).unwrap()]
     }
 }
@@ -119,7 +119,8 @@ impl std::fmt::Debug for Asked {
 
 static TIME: AtomicU64 = AtomicU64::new(0);
 
-fn moment() -> u64 {
+/// Tells what was before what.
+pub(crate) fn moment() -> u64 {
     TIME.fetch_add(1, Ordering::SeqCst)
 }
 

@@ -1,5 +1,7 @@
 //! The two sides of a pairing as the relay sees them: random bytes in the envelopes of offers, answers and releases.
 
+use std::net::Ipv4Addr;
+
 use data_encoding::BASE64URL_NOPAD;
 use reqwest::{Method, RequestBuilder};
 use segue_api::pairings::{
@@ -39,6 +41,8 @@ pub(crate) struct Guest {
     pub(crate) token: [u8; 32],
     /// Whose account it is signed in to, if any.
     bearer: Option<String>,
+    /// Where it comes from, to a server that trusts its proxy.
+    address: Option<Ipv4Addr>,
 }
 
 fn offers(hid: [u8; 16], purpose: Purpose, attempt: u8) -> [Vec<u8>; 2] {
@@ -62,6 +66,18 @@ pub(crate) fn release() -> Vec<u8> {
     Release { tag: [1; 64], view }.encode()
 }
 
+/// An answer of random bytes.
+pub(crate) fn answer(attempt: u8) -> Vec<u8> {
+    let (share, nonce, tag, hello) = (draw(), draw(), [2; 64], vec![4; 60]);
+    PairingAnswer { method: Way::Code, attempt, share, nonce, tag, hello }.encode()
+}
+
+/// What releases a view.
+pub(crate) fn releasing(attempt: u8, release: &[u8], fetch_token: Option<&[u8; 32]>) -> ReleaseView {
+    let fetch_token_hash = fetch_token.map(|token| sha256(token).to_vec().into());
+    ReleaseView { attempt, release: release.to_vec().into(), fetch_token_hash }
+}
+
 impl Person {
     /// Shows a code for a chat.
     pub(crate) async fn show(&self, chat: u8) -> Shown {
@@ -78,6 +94,11 @@ impl Person {
 }
 
 impl Shown {
+    /// The same at another server of the same database.
+    pub(crate) fn at(&self, url: &str) -> Self {
+        Self { source: self.source.at(url), ..self.clone() }
+    }
+
     pub(crate) fn id(&self) -> String {
         PairingId::from_bytes(self.hid).to_string()
     }
@@ -102,9 +123,7 @@ impl Shown {
 
     /// Releases a view to who answered.
     pub(crate) async fn claim(&self, attempt: u8, release: &[u8], fetch_token: Option<&[u8; 32]>) -> Answer {
-        let fetch_token_hash = fetch_token.map(|token| sha256(token).to_vec().into());
-        let body = ReleaseView { attempt, release: release.to_vec().into(), fetch_token_hash };
-        self.source.post(&self.path("/claim"), &body).await
+        self.source.post(&self.path("/claim"), &releasing(attempt, release, fetch_token)).await
     }
 
     /// Refuses the answer that waits, and shows fresh offers.
@@ -138,7 +157,24 @@ impl Shown {
 impl Guest {
     /// Somebody without an account.
     pub(crate) fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), http: reqwest::Client::new(), token: draw(), bearer: None }
+        Self { url: url.to_owned(), http: reqwest::Client::new(), token: draw(), bearer: None, address: None }
+    }
+
+    /// Another without an account, over the same connections.
+    pub(crate) fn another(&self) -> Self {
+        Self { token: draw(), ..self.clone() }
+    }
+
+    /// So many without an account, each from an address of its own.
+    pub(crate) fn crowd(url: &str, count: u32) -> Vec<Self> {
+        let one = Self::new(url);
+        let from = |number| Some(Ipv4Addr::from_bits(Ipv4Addr::new(10, 0, 0, 1).to_bits() + number));
+        (0..count).map(|number| Self { address: from(number), ..one.another() }).collect()
+    }
+
+    /// The same at another server of the same database.
+    pub(crate) fn at(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self.clone() }
     }
 
     /// A device of `person`.
@@ -149,8 +185,12 @@ impl Guest {
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));
         let request = request.header(PAIRING_TOKEN, BASE64URL_NOPAD.encode(&self.token));
-        match &self.bearer {
+        let request = match &self.bearer {
             Some(bearer) => request.bearer_auth(bearer),
+            None => request,
+        };
+        match self.address {
+            Some(address) => request.header("x-forwarded-for", address.to_string()),
             None => request,
         }
     }
@@ -181,15 +221,7 @@ impl Guest {
 
     /// Answers an offer with random bytes.
     pub(crate) async fn answer(&self, shown: &Shown, attempt: u8) -> Answer {
-        let answer = PairingAnswer {
-            method: Way::Code,
-            attempt,
-            share: draw(),
-            nonce: draw(),
-            tag: [2; 64],
-            hello: vec![4; 60],
-        };
-        self.send_answer(shown, &answer.encode()).await
+        self.send_answer(shown, &answer(attempt)).await
     }
 
     pub(crate) async fn send_answer(&self, shown: &Shown, answer: &[u8]) -> Answer {
