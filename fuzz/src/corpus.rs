@@ -12,6 +12,11 @@ fn checkout() -> PathBuf {
 
 /// Every hexadecimal text that stands under one of `keys` in the vector file `name`.
 pub fn vectors(name: &str, keys: &[&str]) -> Vec<Vec<u8>> {
+    texts(name, keys).iter().filter_map(|text| HEXLOWER.decode(text).ok()).collect()
+}
+
+/// Every text that stands under one of `keys` in the vector file `name`, as it is.
+pub fn texts(name: &str, keys: &[&str]) -> Vec<Vec<u8>> {
     let path = checkout().join("crates/crypto/vectors").join(name);
     let text = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut found = Vec::new();
@@ -25,9 +30,7 @@ fn walk(value: &Value, keys: &[&str], found: &mut Vec<Vec<u8>>) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match value {
-                    Value::String(text) if keys.contains(&name.as_str()) => {
-                        found.extend(HEXLOWER.decode(text.as_bytes()));
-                    }
+                    Value::String(text) if keys.contains(&name.as_str()) => found.push(text.clone().into_bytes()),
                     _ => walk(value, keys, found),
                 }
             }

@@ -10,7 +10,7 @@ use segue_fuzz::targets::{ALL, Target};
 /// Throws damaged and hostile bytes at a parser.
 #[derive(Parser)]
 struct Args {
-    /// lv, signed, manifest, segment, claude-code or active-view.
+    /// lv, signed, manifest, segment, claude-code, active-view, coming-back, pairing or pairing-code.
     target: String,
     /// How long.
     #[arg(long, default_value_t = 60)]

@@ -5,6 +5,8 @@ mod claude_code;
 mod coming_back;
 mod lv;
 mod manifest;
+mod pairing;
+mod pairing_code;
 mod segment;
 mod signed;
 
@@ -17,6 +19,8 @@ pub const ALL: &[&dyn Target] = &[
     &claude_code::ClaudeCodeSessions,
     &active_view::ActiveViews,
     &coming_back::ComingsBack,
+    &pairing::Pairings,
+    &pairing_code::PairingCodes,
 ];
 
 /// Something that reads bytes from others.

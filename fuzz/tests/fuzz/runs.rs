@@ -53,6 +53,9 @@ runs! {
     segment "segment" 2000
     claude_code "claude-code" 1000
     active_view "active-view" 3000
+    coming_back "coming-back" 5000
+    pairing "pairing" 5000
+    pairing_code "pairing-code" 20000
 }
 
 #[test]
