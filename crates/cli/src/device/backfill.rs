@@ -7,17 +7,18 @@ use super::scene::Secrets;
 use crate::{
     commands::Prepared,
     error::{CliError, Exit, Result},
+    library::Record,
     provenance::References,
-    upload::{Purpose, Uploader, body},
+    upload::{Purpose, Uploader, body, previous},
 };
 
 /// Brings the session to the server, and gives the pairing its bundle. Only what is new is sent.
 pub fn send(uploader: &Uploader<'_>, session: &mut Prepared, pairing: PairingId, secrets: &Secrets) -> Result<()> {
-    // Moving a chat tells the server nothing that it does not know: no card of what was never pushed.
-    let told = session.record.private;
-    session.record.private |= session.record.head.is_none();
+    // Moving a chat tells the server nothing that it does not know, however often it is moved.
+    let private = session.record.private;
+    session.record.private |= !is_told(uploader, &session.record)?;
     let pushed = uploader.push(&mut session.record, &mut session.capturing);
-    session.record.private = told;
+    session.record.private = private;
     uploader.library.save(&session.record)?;
     let pushed = pushed?;
     let (record, capture) = (&session.record, session.capturing.wait()?);
@@ -35,4 +36,10 @@ pub fn send(uploader: &Uploader<'_>, session: &mut Prepared, pairing: PairingId,
     let sealed =
         secrets.as_owner(pairing, |owner| uploader.seal_for(record, capture, &pushed.contents, purpose, &[], owner))?;
     uploader.remote.put_pairing_bundle(pairing, &body(&sealed, &[])).map(drop)
+}
+
+/// Whether the last push of a session had a card.
+fn is_told(uploader: &Uploader<'_>, record: &Record) -> Result<bool> {
+    let last = previous(&uploader.library, record.session_id()?).filter(|_| record.head.is_some());
+    Ok(last.is_some_and(|(_, envelope)| !envelope.envelope.header.card.is_private()))
 }
