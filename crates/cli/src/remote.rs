@@ -52,6 +52,9 @@ const REQUEST_SECONDS_MAX: u64 = 300;
 /// Longest JSON answer that is read: a page of envelopes fits.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Longest sentence of a refusal that is shown: a screen is not filled with what a server says.
+const REFUSAL_CHARS_MAX: usize = 500;
+
 /// The word of the error that says that this device must first follow what others of the account did.
 pub const KEYS_CHANGED: &str = "keys_changed";
 
@@ -381,8 +384,8 @@ async fn refused(response: Response) -> CliError {
         return CliError::new(Exit::Network, "answer", format!("the server answered {status}")).hint(hint);
     };
     let (exit, code) = of_code(problem.code);
-    let title = crate::untrusted::Untrusted(&problem.title).to_string();
-    let mut hint = crate::untrusted::Untrusted(&problem.detail).to_string();
+    let title = crate::untrusted::Untrusted(&problem.title).short(REFUSAL_CHARS_MAX);
+    let mut hint = crate::untrusted::Untrusted(&problem.detail).short(REFUSAL_CHARS_MAX);
     if let (Code::RateLimited, Some(seconds)) = (problem.code, wait) {
         hint = format!("Try again in {seconds} seconds.");
     }

@@ -121,7 +121,7 @@ pub fn run(
             _ => Destination::new(place),
         };
         let (answer, answered) = answer(&mut tried, &given.secret, &offer, account)?;
-        remote.answer_pairing(id, &AnswerPairing { answer: answer.into() })?;
+        remote.answer_pairing(id, &AnswerPairing { answer: answer.into() }).map_err(of_no_use)?;
         let until = SystemClock.now().plus_millis(lifetime(&leased));
         hearing.listen(remote.again(), id);
         match wait(&hearing, until, answered, output)? {
@@ -169,6 +169,14 @@ fn answer(
     Ok((answer.encode(), answered))
 }
 
+/// A server that understands nothing of an answer, or knows nothing of the pairing that it has just given.
+fn of_no_use(error: CliError) -> CliError {
+    match error.exit {
+        Exit::Usage | Exit::NotFound => error.hint("Make a new code on the other device."),
+        _ => error,
+    }
+}
+
 /// An offer that is not answered.
 fn refused(error: Refused) -> CliError {
     CliError::verification(error.to_string())
@@ -187,7 +195,7 @@ fn wait(hearing: &Hearing, until: Timestamp, answered: Answered, output: &Output
     let text = format!("Waiting for the other device. If it asks, it must show {sas}.");
     output.event("waiting", text, json!({"sas": sas}))?;
     loop {
-        let pairing = match hearing.next(until)? {
+        let pairing = match hearing.next(until).map_err(of_no_use)? {
             Happening::Stands(pairing) => pairing,
             Happening::TimeOver => return Err(unanswered()),
             Happening::Said(_) | Happening::Silent => continue,

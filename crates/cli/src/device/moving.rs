@@ -135,7 +135,7 @@ impl Moving<'_> {
                 }
                 _ => {
                     moved.forget(&uploader.home)?;
-                    Err(error)
+                    Err(error.hint("The chat stays here. For a new code: segue device start"))
                 }
             };
         }
@@ -147,9 +147,10 @@ impl Moving<'_> {
         )?;
         let arrived = self.send_rest(&mut session, &secrets, &moved);
         drop(session);
-        arrived.and_then(|()| self.until_ready(&released, &moved)).map_err(|error| match error.hint.as_str() {
-            "" => error.hint(yours_with(&moved)),
-            _ => error,
+        arrived.and_then(|()| self.until_ready(&released, &moved)).map_err(|error| match error.code {
+            "not_arrived" | "not_taken" | "verification_failed" => error,
+            // Whatever it is: this is what can be done about it.
+            _ => error.hint(yours_with(&moved)),
         })
     }
 

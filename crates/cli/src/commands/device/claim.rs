@@ -107,12 +107,22 @@ fn taken_back(home: &Home, record: &Record, error: CliError) -> CliError {
     noted.map_or_else(|failed| failed, |()| error)
 }
 
+/// What the server gave is not what the other device sealed, or not there.
+fn not_fetched(error: CliError) -> CliError {
+    match error.exit {
+        Exit::NotFound | Exit::Verification => error.hint(
+            "Nothing was put in place, and the other device still has all of the chat: segue device take-back there.",
+        ),
+        _ => error,
+    }
+}
+
 /// Fetches the whole chat, and says so to the other device when it is here.
 fn take_in(claiming: &Claiming, line: &mut Line, home: &Home, output: &Output) -> Result<Record> {
     let (id, view) = (claiming.pairing()?, claiming.view()?);
     let record = match arrival::fetched(home, claiming)? {
         Some(record) => record,
-        None => arrival::fetch(home, line, claiming, &view, output)?,
+        None => arrival::fetch(home, line, claiming, &view, output).map_err(not_fetched)?,
     };
     let draft = drafts::keep(home, &record.session_id, view.draft.as_ref())?;
     if !claiming.fork {
