@@ -6,6 +6,7 @@
 pub mod claude;
 pub mod conversation;
 pub mod fault;
+pub mod liar;
 pub mod model_stub;
 pub mod native;
 pub mod person;

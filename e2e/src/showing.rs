@@ -36,19 +36,25 @@ impl Showing {
         Ok(Self { child, stdin, stdout, said: Vec::new() })
     }
 
+    /// The next thing that it says; none when it has ended.
+    pub fn next(&mut self) -> Result<Option<Value>> {
+        let mut line = String::new();
+        if self.stdout.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        let value: Value = serde_json::from_str(&line).with_context(|| line.clone())?;
+        self.said.push(value.clone());
+        Ok(Some(value))
+    }
+
     /// Waits for something that it says; what comes before is passed over.
     pub fn until(&mut self, event: &str) -> Result<Value> {
-        loop {
-            let mut line = String::new();
-            if self.stdout.read_line(&mut line)? == 0 {
-                bail!("it ended before it said {event}, with {:?}", self.said);
-            }
-            let value: Value = serde_json::from_str(&line).with_context(|| line.clone())?;
-            self.said.push(value.clone());
+        while let Some(value) = self.next()? {
             if value["event"] == event {
                 return Ok(value);
             }
         }
+        bail!("it ended before it said {event}, with {:?}", self.said)
     }
 
     /// The code that it shows.

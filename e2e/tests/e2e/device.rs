@@ -177,7 +177,7 @@ fn wrong_codes_are_told_and_the_third_burns_the_code() -> Result<()> {
 
 /// A code for the same chat with another secret. Its check symbol is right, or it would be noticed before it is a try
 /// (`docs/protocol.md` §6).
-fn wrong(code: &str, number: usize) -> String {
+pub(crate) fn wrong(code: &str, number: usize) -> String {
     const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let digit = |symbol: u8| ALPHABET.iter().position(|&known| known == symbol).expect("it is a symbol of a code");
     let mut digits: Vec<usize> = code.bytes().filter(|&symbol| symbol != b'-').map(digit).collect();

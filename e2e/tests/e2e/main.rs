@@ -16,6 +16,7 @@ mod handoff;
 mod large;
 mod lifecycle;
 mod linking;
+mod lying_relay;
 mod mails;
 mod model_stub;
 mod nothing_readable;
