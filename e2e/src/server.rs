@@ -87,6 +87,11 @@ impl Server {
         self.owner_link.as_deref()
     }
 
+    /// Where it keeps what it keeps.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// All it wrote to its log so far.
     pub fn log(&self) -> Result<String> {
         Ok(fs::read_to_string(self.data.with_extension("log"))?)

@@ -37,7 +37,7 @@ impl Showing {
     }
 
     /// The next thing that it says; none when it has ended.
-    pub fn next(&mut self) -> Result<Option<Value>> {
+    pub fn hear(&mut self) -> Result<Option<Value>> {
         let mut line = String::new();
         if self.stdout.read_line(&mut line)? == 0 {
             return Ok(None);
@@ -49,7 +49,7 @@ impl Showing {
 
     /// Waits for something that it says; what comes before is passed over.
     pub fn until(&mut self, event: &str) -> Result<Value> {
-        while let Some(value) = self.next()? {
+        while let Some(value) = self.hear()? {
             if value["event"] == event {
                 return Ok(value);
             }

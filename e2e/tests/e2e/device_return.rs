@@ -90,6 +90,14 @@ impl Trip {
     }
 
     /// What was shown, and what became of it.
+    /// Whether the server's database has a word.
+    fn is_told(&self, word: &str) -> Result<bool> {
+        let files = fs::read_dir(self.story.server.data())?.map(|file| Ok(file?.path())).collect::<Result<Vec<_>>>()?;
+        let databases = files.into_iter().filter(|path| path.to_string_lossy().contains(".db"));
+        let bytes = databases.map(|path| Ok(fs::read(path)?)).collect::<Result<Vec<_>>>()?;
+        Ok(bytes.iter().any(|bytes| bytes.windows(word.len()).any(|window| window == word.as_bytes())))
+    }
+
     fn take_back(&self) -> Result<(Value, Value)> {
         let ran = self.ann().run(&["--json", "--yes", "device", "take-back", &self.session])?;
         ensure!(ran.code == 0, "{}{}", ran.stdout, ran.stderr);
@@ -211,6 +219,8 @@ fn a_session_of_the_same_account_comes_back_with_all_that_its_tool_wrote() -> Re
     trip.work_there(SPILLS)?;
     let given = trip.give_back(&[])?;
     assert_eq!((given["pushed"].as_bool(), given["session_id"].as_str()), (Some(true), Some(&*trip.session)));
+    // It was never pushed with a card, and goes there and back without one.
+    assert!(!trip.is_told("claude-code")?);
     let (shown, taken) = trip.take_back()?;
     assert!(shown["messages"].as_u64() > Some(3), "{shown}");
     assert_eq!((taken["forked"].as_bool(), taken["native_id"].as_str()), (Some(false), Some(SESSION)));
@@ -230,6 +240,7 @@ fn a_session_of_the_same_account_comes_back_with_all_that_its_tool_wrote() -> Re
     // What is pushed next continues what came back, and it can go once more.
     let pushed = trip.ann().json(&["push", SESSION])?;
     assert_eq!(pushed["session_id"], trip.session.as_str());
+    assert!(trip.is_told("claude-code")?, "a push tells which tool it is");
     let (again, ran) = go(&trip.story, &trip.there, &[])?;
     assert_eq!(again, trip.session);
     let count = event(&ran, "ready")?["messages"].as_u64();

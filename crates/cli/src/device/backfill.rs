@@ -16,7 +16,7 @@ use crate::{
 pub fn send(uploader: &Uploader<'_>, session: &mut Prepared, pairing: PairingId, secrets: &Secrets) -> Result<()> {
     // Moving a chat tells the server nothing that it does not know, however often it is moved.
     let private = session.record.private;
-    session.record.private |= !is_told(uploader, &session.record)?;
+    session.record.private = as_told(uploader, &session.record)?.private;
     let pushed = uploader.push(&mut session.record, &mut session.capturing);
     session.record.private = private;
     uploader.library.save(&session.record)?;
@@ -38,8 +38,10 @@ pub fn send(uploader: &Uploader<'_>, session: &mut Prepared, pairing: PairingId,
     uploader.remote.put_pairing_bundle(pairing, &body(&sealed, &[])).map(drop)
 }
 
-/// Whether the last push of a session had a card.
-fn is_told(uploader: &Uploader<'_>, record: &Record) -> Result<bool> {
+/// A session as private as it was so far: of one that was never pushed with a card, moving it tells the server nothing, here or
+/// on its way back.
+pub fn as_told(uploader: &Uploader<'_>, record: &Record) -> Result<Record> {
     let last = previous(&uploader.library, record.session_id()?).filter(|_| record.head.is_some());
-    Ok(last.is_some_and(|(_, envelope)| !envelope.envelope.header.card.is_private()))
+    let told = last.is_some_and(|(_, envelope)| !envelope.envelope.header.card.is_private());
+    Ok(Record { private: record.private || !told, ..record.clone() })
 }

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, BufRead as _},
+    process,
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
     thread,
     time::Duration,
@@ -47,21 +48,29 @@ pub(super) struct Hearing {
 }
 
 impl Hearing {
-    /// Hears when its person ends it.
+    /// Hears nothing yet; Ctrl-C ends the process as it always does.
     pub(super) fn begin() -> Self {
         let (sender, receiver) = mpsc::channel();
-        let interrupted = sender.clone();
+        Self { sender, receiver, id: None, reads: false }
+    }
+
+    /// Hears when its person ends it, who is to be given a word before. Who does it twice does not wait for that.
+    pub(super) fn interruptible() -> Self {
+        let hearing = Self::begin();
+        let interrupted = hearing.sender.clone();
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             // Where signals cannot be waited for, Ctrl-C ends the process as it always does.
-            if let Ok(runtime) = runtime
-                && runtime.block_on(tokio::signal::ctrl_c()).is_ok()
-            {
+            let Ok(runtime) = runtime else { return };
+            if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
                 let error = CliError::new(Exit::Interrupted, "interrupted", "interrupted");
                 drop(interrupted.send(Sent::Lost(error)));
             }
+            if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+                process::exit(Exit::Interrupted as i32);
+            }
         });
-        Self { sender, receiver, id: None, reads: false }
+        hearing
     }
 
     /// Listens to a pairing from now on, and to no other.

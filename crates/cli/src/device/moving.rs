@@ -112,7 +112,8 @@ impl Moving<'_> {
             Ok(chat) if chat.is_as(&found) => chat,
             _ => Chat::read(&tools, found)?,
         };
-        let made = scene::make(&tools, account, &chat, &session.record, draft, &secrets, approved.room())?;
+        let record = backfill::as_told(uploader, &session.record)?;
+        let made = scene::make(&tools, account, &chat, &record, draft, &secrets, approved.room())?;
         let own = account.device_key()?;
         let (release, released) = approved.release(&made.bytes, Some(&own)).map_err(|error| {
             CliError::new(Exit::Error, "view", format!("the view of this session is too long: {error}"))

@@ -81,7 +81,7 @@ pub(super) fn offer<'a>(
     show: impl Fn(&Offering<'_>) -> Result<()>,
 ) -> Result<(Offering<'a>, LetIn)> {
     shown::end_abandoned(&uploader.home, &uploader.remote)?;
-    let mut hearing = Hearing::begin();
+    let mut hearing = Hearing::interruptible();
     if output.may_ask() && !output.is_json() {
         hearing.read_lines();
     }

@@ -39,8 +39,8 @@ impl Flip {
         match self.field {
             "offer" => changed(Destination, Step::Lease, Answered, flip),
             // On both ways: to a server that would notice, and behind one that did not.
-            "answer" if self.bit % 2 == 0 => changed(Destination, Step::Answer, Asked, flip),
-            "acknowledgement" if self.bit % 2 == 0 => changed(Destination, Step::Acknowledge, Asked, flip),
+            "answer" if self.bit.is_multiple_of(2) => changed(Destination, Step::Answer, Asked, flip),
+            "acknowledgement" if self.bit.is_multiple_of(2) => changed(Destination, Step::Acknowledge, Asked, flip),
             "answer" | "acknowledgement" => events(Source, flip),
             _ => changed(Destination, Step::Live, Event, flip),
         }

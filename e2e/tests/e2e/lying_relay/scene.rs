@@ -113,7 +113,7 @@ impl Scene {
     /// Ann shows a code, the guest enters it, and Ann lets it in where she is asked.
     pub(super) fn meet(&self, waits: Waits) -> Result<Met> {
         let mut source = self.show()?;
-        let Some(issued) = source.next()? else {
+        let Some(issued) = source.hear()? else {
             let nobody = Ran { code: 0, stdout: String::new(), stderr: String::new() };
             return Ok(Met { source: source.end()?, guest: nobody });
         };
@@ -194,15 +194,15 @@ fn until(said: &Receiver<String>, event: &str) {
 
 /// Sees a command to its end; whom it asks about is let in.
 fn play(mut showing: Showing, says: &Sender<String>) -> Result<Ran> {
-    while let Some(event) = showing.next()? {
+    while let Some(event) = showing.hear()? {
         // Not everybody waits for it.
         let _told = says.send(event["event"].as_str().unwrap_or_default().to_owned());
         if event["event"] == "approval" {
             showing.type_line(event["sas"].as_str().unwrap_or_default())?;
         }
     }
-    let said = showing.said.iter().map(|event| format!("{event}\n")).collect();
-    Ok(Ran { stdout: said, ..showing.end()? })
+    let said: Vec<_> = showing.said.iter().map(ToString::to_string).collect();
+    Ok(Ran { stdout: said.join("\n"), ..showing.end()? })
 }
 
 /// The word of the error that a command ended with; empty where it succeeded.
