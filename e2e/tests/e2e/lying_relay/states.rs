@@ -130,7 +130,7 @@ fn no_such_thing() -> Fate {
     Fate::Say(404, json!({"type": GONE, "code": "not_found", "title": GONE, "status": 404, "detail": ""}))
 }
 
-/// What is said of the server, of lifetimes and nameplates; and what makes no sense.
+/// What is said of the server and of nameplates; and events that make no sense.
 #[test]
 fn a_server_that_makes_no_sense_is_not_followed() -> Result<()> {
     let scene = Scene::begin()?;
@@ -184,6 +184,17 @@ fn a_server_that_makes_no_sense_is_not_followed() -> Result<()> {
                 LEFT,
                 (6, "answer"),
             ),
+        ],
+    )
+}
+
+/// What was there a moment ago is not found.
+#[test]
+fn who_is_refused_what_is_theirs_is_told_what_to_do() -> Result<()> {
+    let scene = Scene::begin()?;
+    tell(
+        &scene,
+        vec![
             Case::new(
                 "no such stream, to the source",
                 on(Source, Step::Live, Asked, no_such_thing()),
