@@ -78,10 +78,13 @@ impl Moved {
 
     /// What opens that which comes back, within a day.
     pub fn opener(&self, now: Timestamp) -> Option<ReturnOpener> {
-        let until = Timestamp::from_millis(self.at).plus_hours(limits::PAIRING_TOMBSTONE_HOURS);
-        let key = self.return_key.as_ref().filter(|_| now < until)?;
+        let key = self.return_key.as_ref().filter(|_| self.may_come_back(now))?;
         let bytes: [u8; RETURN_KEY_BYTES] = BASE64URL_NOPAD.decode(key.as_bytes()).ok()?.try_into().ok()?;
         Some(ReturnOpener::from_bytes(&bytes))
+    }
+
+    fn may_come_back(&self, now: Timestamp) -> bool {
+        now < Timestamp::from_millis(self.at).plus_hours(limits::PAIRING_TOMBSTONE_HOURS)
     }
 
     /// Stores it; on return it is on disk.
@@ -95,9 +98,15 @@ impl Moved {
         home::read_json(&home.path(&format!("moved/{session_id}.json")))
     }
 
-    /// All of them, newest first.
-    pub fn all(home: &Home) -> Result<Vec<Self>> {
+    /// All of them, newest first. After a day nothing comes back, and no key is kept.
+    pub fn all(home: &Home, now: Timestamp) -> Result<Vec<Self>> {
         let mut all: Vec<Self> = home::read_all(&home.path("moved"))?;
+        for moved in &mut all {
+            if moved.return_key.is_some() && !moved.may_come_back(now) {
+                moved.return_key = None;
+                moved.save(home)?;
+            }
+        }
         all.sort_by_key(|moved| std::cmp::Reverse(moved.at));
         Ok(all)
     }
@@ -129,4 +138,30 @@ fn check_returned(home: &Home, session_id: &str) -> Result<()> {
     let hint = if arrival.sent { String::new() } else { format!("Send it: segue device return {session_id}. ") };
     Err(CliError::new(Exit::Conflict, "held", text)
         .hint(format!("{hint}To go on here beside it: segue device fork {session_id}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use segue_formats::active_view::HeadHash;
+
+    use super::*;
+
+    #[test]
+    fn after_a_day_no_key_is_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let home = Home::at(root.path());
+        let native = Native { id: String::new(), path: PathBuf::new(), cwd: PathBuf::new() };
+        let handed = Handed { len: 0, count: 0, head_hash: HeadHash([0; 32]) };
+        let begin = Timestamp::from_millis(1_000);
+        let mut moved = Moved::new(PairingId::from_bytes([1; 16]), "ses_x", native, "phone", handed, begin);
+        moved.keep_return(&ReturnOpener::from_bytes(&[7; RETURN_KEY_BYTES]));
+        moved.save(&home).unwrap();
+        let end = begin.plus_hours(limits::PAIRING_TOMBSTONE_HOURS);
+        Moved::all(&home, end.plus_millis(-1)).unwrap();
+        assert!(Moved::find(&home, "ses_x").unwrap().unwrap().return_key.is_some());
+        Moved::all(&home, end).unwrap();
+        assert!(Moved::find(&home, "ses_x").unwrap().unwrap().return_key.is_none());
+    }
 }

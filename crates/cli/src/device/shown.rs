@@ -6,10 +6,11 @@ use std::{
     path::PathBuf,
 };
 
-use segue_domain::PairingId;
+use segue_domain::{Clock as _, PairingId};
 
 use super::held::Moved;
 use crate::{
+    environment::SystemClock,
     error::{CliError, Exit, Result},
     home::{self, Home},
     remote::Remote,
@@ -65,6 +66,6 @@ pub fn end_abandoned(home: &Home, remote: &Remote) -> Result<()> {
 /// Nobody got what was to be moved.
 fn hold_again(home: &Home, id: PairingId) -> Result<()> {
     let id = id.to_string();
-    let mut all = Moved::all(home)?.into_iter();
+    let mut all = Moved::all(home, SystemClock.now())?.into_iter();
     all.find(|moved| moved.pairing_id == id).map_or(Ok(()), |moved| moved.forget(home))
 }

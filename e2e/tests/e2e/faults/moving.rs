@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use segue_e2e::{
     fault::{Fault, What},
     person::{Person, Ran, fixture},
@@ -63,13 +63,7 @@ impl Line {
     /// Moves the chat as if nothing had happened, and takes it back.
     fn works(&mut self) -> Result<()> {
         let machine = self.machine()?;
-        let mut showing = Showing::start(self.ann(), &[SESSION])?;
-        let code = showing.code()?;
-        let source = showing.let_anybody_in();
-        let there = entered(enter(&machine, &code, &["--yes"]))?;
-        ensure!(there.code == 0, "a fresh code does not work: {}{}", there.stdout, there.stderr);
-        ensure!(source.join().expect("it does not panic")?.code == 0);
-        has_it_once(&machine)?;
+        moves(self.ann(), &machine)?;
         self.have_back()
     }
 
@@ -83,6 +77,18 @@ impl Line {
         ensure!(here.code == 0, "the chat is lost: {}", here.stderr);
         Ok(())
     }
+}
+
+/// One command shows a code, another enters it, and both say that it went well.
+fn moves(ann: &Person, machine: &Person) -> Result<()> {
+    let mut showing = Showing::start(ann, &[SESSION])?;
+    let code = showing.code()?;
+    let source = showing.let_anybody_in();
+    let there = entered(enter(machine, &code, &["--yes"]))?;
+    ensure!(there.code == 0, "there: {}: {}{}", there.code, there.stdout, there.stderr);
+    let source = source.join().expect("it does not panic")?;
+    ensure!(source.code == 0, "here: {}: {}{}", source.code, source.stdout, source.stderr);
+    has_it_once(machine)
 }
 
 /// The tool of a machine has the chat once, whole.
@@ -206,84 +212,51 @@ fn killed_at_every_call_either_side_leaves_the_chat_with_one_of_them() -> Result
     Ok(())
 }
 
-/// Moves the chat while something happens after so many bytes; nobody does more than ever.
-fn moves_through(line: &mut Line, plan: impl FnOnce(&Rig)) -> Result<()> {
-    let machine = line.machine()?;
-    plan(&line.rig);
-    let mut showing = Showing::start(line.ann(), &[SESSION])?;
-    let code = showing.code()?;
-    let source = showing.let_anybody_in();
-    let there = entered(enter(&machine, &code, &["--yes"]))?;
-    ensure!(there.code == 0, "{}: {}{}", there.code, there.stdout, there.stderr);
-    let source = source.join().expect("it does not panic")?;
-    ensure!(source.code == 0, "{}: {}{}", source.code, source.stdout, source.stderr);
-    has_it_once(&machine)?;
-    line.have_back()
-}
-
-/// The network is cut once, at so many places in what goes each way.
-fn survives_cuts(places: u64) -> Result<()> {
+/// Meets a fault after so many bytes of what goes each way, at so many places; nobody does more than ever.
+fn survives(places: u64, meet: impl Fn(&mut Line, &Person, Way, u64) -> Result<()>) -> Result<()> {
     let mut line = Line::begin(false)?;
     for way in [Way::Up, Way::Down] {
         line.rig.relay.cut_after(way, u64::MAX, Cut::Fin);
-        moves_through(&mut line, |_| {})?;
-        let all = line.rig.relay.passed(way);
-        for place in 0..places {
-            let bytes = 1 + all * place / places;
-            moves_through(&mut line, |rig| rig.relay.cut_after(way, bytes, Cut::Reset))?;
-            println!("cut after {bytes} of {all} bytes ({way:?})");
-        }
-    }
-    line.rig.check()
-}
-
-#[test]
-fn a_network_that_is_cut_anywhere_only_makes_it_later() -> Result<()> {
-    survives_cuts(4)
-}
-
-#[test]
-#[ignore = "long: cut at 90 places each way"]
-fn a_network_that_is_cut_at_any_of_many_places_only_makes_it_later() -> Result<()> {
-    survives_cuts(90)
-}
-
-/// The server is killed once, at so many places in what goes each way; another takes its place at once.
-fn survives_restarts(places: u64) -> Result<()> {
-    let mut line = Line::begin(false)?;
-    for way in [Way::Up, Way::Down] {
-        line.rig.relay.cut_after(way, u64::MAX, Cut::Fin);
-        moves_through(&mut line, |_| {})?;
+        line.works()?;
         let all = line.rig.relay.passed(way);
         for place in 0..places {
             let (machine, bytes) = (line.machine()?, 1 + all * place / places);
-            let moved = |ann: &Person, _: &Person| -> Result<()> {
-                let mut showing = Showing::start(ann, &[SESSION])?;
-                let code = showing.code()?;
-                let source = showing.let_anybody_in();
-                let there = entered(enter(&machine, &code, &["--yes"]))?;
-                let source = source.join().expect("it does not panic")?;
-                ensure!(there.code == 0, "{bytes} {way:?}: {}: {}{}", there.code, there.stdout, there.stderr);
-                ensure!(source.code == 0, "{bytes} {way:?}: {}: {}{}", source.code, source.stdout, source.stderr);
-                Ok(())
-            };
-            line.rig.with_kill_after(way, bytes, moved)??;
-            has_it_once(&machine)?;
+            meet(&mut line, &machine, way, bytes).with_context(|| format!("after {bytes} of {all} bytes ({way:?})"))?;
             line.have_back()?;
         }
     }
     line.rig.check()
 }
 
+fn cut(line: &mut Line, machine: &Person, way: Way, bytes: u64) -> Result<()> {
+    line.rig.relay.cut_after(way, bytes, Cut::Reset);
+    moves(line.ann(), machine)
+}
+
+fn kill_server(line: &mut Line, machine: &Person, way: Way, bytes: u64) -> Result<()> {
+    line.rig.with_kill_after(way, bytes, |ann, _| moves(ann, machine))?
+}
+
+#[test]
+fn a_network_that_is_cut_anywhere_only_makes_it_later() -> Result<()> {
+    survives(4, cut)
+}
+
+#[test]
+#[ignore = "long: cut at 90 places each way"]
+fn a_network_that_is_cut_at_any_of_many_places_only_makes_it_later() -> Result<()> {
+    survives(90, cut)
+}
+
 #[test]
 fn a_server_that_is_killed_anywhere_only_makes_it_later() -> Result<()> {
-    survives_restarts(3)
+    survives(3, kill_server)
 }
 
 #[test]
 #[ignore = "long: killed at 90 places each way"]
 fn a_server_that_is_killed_at_any_of_many_places_only_makes_it_later() -> Result<()> {
-    survives_restarts(90)
+    survives(90, kill_server)
 }
 
 #[test]
@@ -314,13 +287,7 @@ fn a_chat_moves_between_machines_whose_clocks_are_ten_minutes_wrong() -> Result<
         let clocks = ["here", "there"].map(|name| line.root.path().join(name));
         let (ann, _) = WrongClock::of(line.ann().clone(), &clocks[0], here)?;
         let (machine, _) = WrongClock::of(line.machine()?, &clocks[1], there)?;
-        let mut showing = Showing::start(&ann, &[SESSION])?;
-        let code = showing.code()?;
-        let source = showing.let_anybody_in();
-        let there = entered(enter(&machine, &code, &["--yes"]))?;
-        ensure!(there.code == 0, "{}{}", there.stdout, there.stderr);
-        ensure!(source.join().expect("it does not panic")?.code == 0);
-        has_it_once(&machine)?;
+        moves(&ann, &machine)?;
         line.have_back()?;
     }
     Ok(())

@@ -29,7 +29,7 @@ pub(super) fn status(output: &Output) -> Result<()> {
     if let Some(account) = &account {
         let remote = Remote::signed_in(account)?;
         shown::end_abandoned(&home, &remote)?;
-        for held in Moved::all(&home)? {
+        for held in Moved::all(&home, SystemClock.now())? {
             let (line, value) = away(&remote, &held)?;
             lines.push(line);
             moved.push(value);
