@@ -41,12 +41,13 @@ fn an_answer_under_another_number_is_not_judged() -> Result<()> {
         assert!(!asked, "attempt {attempt} was judged");
         scene.holds(&met)?;
     }
-    scene.liar.lie(events(Source, |event| {
-        event.set_bytes("answer", b"segue/pair/answer/1");
-        event.more.push(over(event));
-    }));
-    let met = scene.meet(Waits::Guest)?;
-    assert_eq!((met.source.code, word(&met.source)), (10, "expired".to_owned()), "what is no answer is no guess");
+    scene.liar.lie(events(Source, |event| event.set_bytes("answer", b"segue/pair/answer/1")));
+    let met = scene.meet(Waits::Nobody)?;
+    let ended = (met.source.code, word(&met.source), met.guest.code, word(&met.guest));
+    let expected = (9, "verification_failed".to_owned(), 10, "revoked".to_owned());
+    assert_eq!(ended, expected, "what is no answer is no guess, and nobody waits for time to end it");
+    let guessed = met.source.events()?.into_iter().any(|event| event["event"] == "wrong_code");
+    assert!(!guessed);
     works(&scene)
 }
 

@@ -56,8 +56,14 @@ impl Flip {
             let source = error(&met.source)["code"].as_str().unwrap_or_default().to_owned();
             ensure!((met.source.code, &*source) == (10, "not_taken"), "{}{}", met.source.stdout, met.source.stderr);
         } else {
-            let known =
-                [(9, "verification_failed"), (9, "code_mismatch"), (6, "answer"), (5, "conflict"), (2, "invalid")];
+            let known = [
+                (9, "verification_failed"),
+                (9, "code_mismatch"),
+                (10, "revoked"),
+                (6, "answer"),
+                (5, "conflict"),
+                (2, "invalid"),
+            ];
             ensure!(known.contains(&(met.guest.code, &word)), "{} {}", met.guest.code, met.guest.stderr);
             let arrived = met.guest.events()?.into_iter().any(|event| event["event"] == "arrived");
             ensure!(!arrived, "something arrived all the same");

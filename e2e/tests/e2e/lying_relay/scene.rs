@@ -168,23 +168,28 @@ pub(super) fn both(source: Showing, guest: Showing, waits: Waits) -> Result<Met>
             if waits == Waits::Delivering {
                 until(&of_source, "claimed");
             }
-            signal("INT", ids.0)?;
+            interrupt(ids.0);
             Ok(Met { guest, source: end(source)? })
         }
         Waits::Guest => {
             let source = end(source)?;
             until(&of_guest, "waiting");
-            signal("INT", ids.1)?;
+            interrupt(ids.1);
             Ok(Met { source, guest: end(guest)? })
         }
         Waits::Both => {
             until(&of_guest, "arrived");
-            signal("INT", ids.0)?;
+            interrupt(ids.0);
             let source = end(source)?;
-            signal("INT", ids.1)?;
+            interrupt(ids.1);
             Ok(Met { source, guest: end(guest)? })
         }
     }
+}
+
+/// Ends who waits; who ended before is seen by how.
+fn interrupt(process: u32) {
+    drop(signal("INT", process));
 }
 
 /// Waits until somebody has said something, or has ended.

@@ -64,8 +64,8 @@ pub(super) fn run(options: &args::Join, home: &Home, output: &Output) -> Result<
     pending.account.save(home)?;
     // The other screen says so a little earlier for it; this machine has joined either way.
     let acknowledgement = decode(&pending.acknowledgement)?.into();
-    let told = remote.acknowledge_view(id, &AcknowledgeView { acknowledgement });
-    drop(told.and_then(|_| remote.complete_pairing(id)));
+    drop(remote.acknowledge_view(id, &AcknowledgeView { acknowledgement }));
+    drop(remote.complete_pairing(id));
     report(&pending.account, &joined.email, output)?;
     Pending::forget(home)
 }

@@ -72,8 +72,8 @@ impl<'a> Offering<'a> {
                 Happening::Stands(pairing) => {
                     self.say_entering(&pairing)?;
                     let Some(answer) = pairing.answer.filter(|_| pairing.attempt == source.attempt()) else { continue };
-                    // What is no answer at all was made by the server, and is waited over: time ends it.
-                    let Ok(answer) = Answer::parse(&answer.0) else { continue };
+                    // A server takes nothing of that kind from a device, so this is its own.
+                    let answer = Answer::parse(&answer.0).map_err(|_| self.senseless())?;
                     let attempt = source.attempt();
                     source = match source.receive(&mut rng()?, &answer) {
                         Judgement::Confirmed(confirmed) => return self.let_in(confirmed, attempt).map(Some),
@@ -101,6 +101,12 @@ impl<'a> Offering<'a> {
                 Happening::Said(_) | Happening::Silent => {}
             }
         }
+    }
+
+    fn senseless(&self) -> CliError {
+        drop(self.uploader.remote.revoke_pairing(self.id, "user"));
+        CliError::verification("the server gave something that no device answers")
+            .hint(format!("Nothing was given away. For a new code: {}", self.terms.command))
     }
 
     /// The server records it when it is asked; one whose clock says otherwise is told that nobody here answers any more.
