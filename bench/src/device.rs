@@ -20,6 +20,9 @@ use crate::stage::{Stage, Way, native_id};
 /// The ways, in the order of the table.
 const WAYS: [&str; 3] = ["segue, a device of the account", "segue, a guest that is let in at once", "wormhole-rs"];
 
+/// How often `wormhole-rs` may be tried in a round.
+const TRIES_MAX: u64 = 3;
+
 /// How much to measure.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -75,7 +78,7 @@ impl Scene {
         run_program(Command::new("sync").arg("-f").arg(&session))?;
         let (received, wall) = match way {
             0 | 1 => self.by_code(&session, way == 0)?,
-            _ => self.wormhole.receive(&session, round)?,
+            _ => self.by_wormhole(&session, round)?,
         };
         ensure!(fs::read(&session)? == fs::read(&received)?, "{} is not what was sent", received.display());
         fs::remove_file(session)?;
@@ -102,6 +105,19 @@ impl Scene {
         ensure!(source.code == 0, "{}{}", source.stdout, source.stderr);
         let last = ran.events()?.pop().context("nothing was said")?;
         Ok((id(&last, "native_path")?.into(), wall))
+    }
+}
+
+impl Scene {
+    /// It now and then resets its own connection: that is said aloud and tried again, as a person would.
+    fn by_wormhole(&self, session: &Path, round: u64) -> Result<(PathBuf, Duration)> {
+        for again in 1..TRIES_MAX {
+            match self.wormhole.receive(session, round + again * 1_000_000) {
+                Err(error) => eprintln!("wormhole-rs failed and is tried again ({again}): {error:#}"),
+                received => return received,
+            }
+        }
+        self.wormhole.receive(session, round)
     }
 }
 

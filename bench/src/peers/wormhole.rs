@@ -5,9 +5,11 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
+use segue_e2e::fault::signal;
 
 use super::Peer;
 use crate::measure::{Daemon, checked, free_port, run, timed};
@@ -65,13 +67,26 @@ impl Wormhole {
         let (inbox, code) = (self.root.join("received"), code(round));
         fs::create_dir_all(&inbox)?;
         let mut sending = self.client("send").args(["--no-qr", "--code", &code]).arg(session).spawn()?;
-        let said = BufReader::new(sending.stdout.take().context("it has no standard output")?);
-        let shown = said.lines().map_while(Result::ok).any(|line| line.contains(&code));
+        let mut said = BufReader::new(sending.stdout.take().context("it has no standard output")?).lines();
+        let shown = said.by_ref().map_while(Result::ok).any(|line| line.contains(&code));
         ensure!(shown, "wormhole-rs send shows no code");
-        let (got, wall) =
-            timed(|| Ok(self.client("receive").args(["--noconfirm", "--out-dir"]).arg(&inbox).arg(&code).output()?))?;
+        let ((got, watching), wall) = timed(|| {
+            let receiving = self.client("receive").args(["--noconfirm", "--out-dir"]).arg(&inbox).arg(&code).spawn()?;
+            let receiver = receiving.id();
+            let watching = thread::spawn(move || {
+                // It is read to its end, as a sender that nobody listens to fails.
+                said.for_each(drop);
+                let sent = checked("wormhole-rs send", sending.wait_with_output()?);
+                if sent.is_err() {
+                    // Its receiver would wait for ever.
+                    drop(signal("KILL", receiver));
+                }
+                sent
+            });
+            Ok((receiving.wait_with_output()?, watching))
+        })?;
+        watching.join().map_err(|_| anyhow!("watching the sender panicked"))??;
         checked("wormhole-rs receive", got)?;
-        checked("wormhole-rs send", sending.wait_with_output()?)?;
         Ok((inbox.join(session.file_name().context("a file has a name")?), wall))
     }
 

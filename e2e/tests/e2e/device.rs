@@ -292,3 +292,21 @@ fn who_does_not_want_what_came_tells_the_source_at_once() -> Result<()> {
     scene.story.ann.json(&["device", "take-back", SESSION])?;
     Ok(())
 }
+
+#[test]
+fn a_source_that_cannot_give_what_it_showed_ends_its_code() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    let mut showing = scene.show(&[])?;
+    let claim = enter(&scene.other, &showing.code()?, &["--yes", "--server", scene.url()]);
+    let asked = showing.until("approval")?;
+    let native = scene.story.ann.home().join(format!(".claude/projects/-home-coder-emms-sdk/{SESSION}.jsonl"));
+    fs::rename(&native, root.path().join("gone"))?;
+    showing.type_line(&id(&asked, "sas")?)?;
+    let ended = showing.end()?;
+    assert_ne!(ended.code, 0);
+    assert!(ended.stderr.contains("Nothing was given away"), "{}", ended.stderr);
+    let told = entered(claim)?;
+    assert_eq!((told.code, told.stderr.contains("cancelled this handoff")), (10, true), "{}", told.stderr);
+    Ok(())
+}

@@ -55,10 +55,10 @@ pub struct ClaimCode {
     /// The server that the other device names; a link names it by itself, and one's own needs no name
     #[arg(long, value_name = "URL", env = "SEGUE_SERVER")]
     pub server: Option<Url>,
-    /// Show what arrives and take nothing in
+    /// Show what arrives and take nothing in; the code is used up, and the other device takes the chat back
     #[arg(long)]
     pub dry_run: bool,
-    /// Take in a chat of its own; the other device keeps its
+    /// Take in a chat of its own; the other device is told that it is not held, and takes its own back
     #[arg(long)]
     pub fork: bool,
     /// The directory to continue in

@@ -73,7 +73,8 @@ impl Claiming {
     /// as long as the file is open.
     pub fn find(home: &Home, entered: Option<Nameplate>) -> Result<Option<(Self, File)>> {
         let mut all: Vec<(_, Self)> = Vec::new();
-        for claiming in home::read_all::<Self>(&home.path("claiming"))? {
+        // One that is damaged is passed over: it keeps nobody from another chat.
+        for claiming in home::read_each::<Self>(&home.path("claiming")).into_iter().flatten() {
             let written = fs::metadata(claiming.path(home)).and_then(|metadata| metadata.modified());
             all.push((written.ok(), claiming));
         }

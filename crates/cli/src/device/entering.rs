@@ -28,6 +28,7 @@ const PATIENCE_MS: i64 = 30_000;
 
 /// The way to the relay: what asks, and what listens.
 pub struct Line {
+    id: PairingId,
     /// What asks.
     pub remote: Remote,
     pub(super) hearing: Hearing,
@@ -40,7 +41,12 @@ impl Line {
     pub fn open(remote: Remote, id: PairingId) -> Self {
         let mut hearing = Hearing::begin();
         hearing.listen(remote.again(), id);
-        Self { remote, hearing, ready: false }
+        Self { id, remote, hearing, ready: false }
+    }
+
+    /// Says that nothing more is fetched. When this is lost, a source that waits does so for an hour.
+    pub fn let_go(&self) {
+        drop(self.remote.complete_pairing(self.id));
     }
 }
 
@@ -78,9 +84,9 @@ impl Arrived {
         (acknowledgement, sealer, self.line)
     }
 
-    /// Says that nothing is taken in: the source need not wait. When this is lost, it waits for an hour.
+    /// Says that nothing is taken in: the source need not wait.
     pub fn let_go(&self) {
-        drop(self.line.remote.complete_pairing(self.id));
+        self.line.let_go();
     }
 }
 
@@ -127,7 +133,14 @@ pub fn run(
         match wait(&hearing, until, answered, output)? {
             Some((received, ready)) => {
                 let (nameplate, server) = (given.nameplate, server.clone());
-                return Ok(Arrived { id, nameplate, line: Line { remote, hearing, ready }, server, token, received });
+                return Ok(Arrived {
+                    id,
+                    nameplate,
+                    line: Line { id, remote, hearing, ready },
+                    server,
+                    token,
+                    received,
+                });
             }
             None if tried.tries_left() > 0 && output.may_ask() => {
                 output.notice("That code does not match. One try is left on this device.");

@@ -53,6 +53,10 @@ fn parse(purpose: Purpose, text: &str) -> Result<Given> {
             return Err(CliError::usage("this link is for something else")
                 .hint("/h hands a chat over: segue device claim. /l adds a device: segue join --code."));
         }
+        if !server.username().is_empty() || server.password().is_some() || server.query().is_some() {
+            return Err(CliError::usage("this link has more in it than a code")
+                .hint("Copy it once more from the other device."));
+        }
         server.set_fragment(None);
         server.set_path("/");
         return Ok(Given { server: Some(server), nameplate, secret: PairingSecret::Link(secret) });

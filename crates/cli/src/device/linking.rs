@@ -56,7 +56,7 @@ pub fn run(uploader: &Uploader<'_>, show_link: bool, output: &Output) -> Result<
     output.event("claimed", format!("“{who}” has the keys now."), json!({"name": who}))?;
     match offering.until_acknowledged(&released)? {
         Arrived::At(head) if head == sha256(&view) => {
-            let text = format!("“{who}” is a device of your account. Not yours after all? segue devices remove");
+            let text = format!("“{who}” is a device of your account. Not yours after all? segue devices remove DEVICE");
             output.event("ready", text, json!({"name": who}))
         }
         Arrived::At(_) | Arrived::Not(_) => Err(not_arrived()),
@@ -65,7 +65,7 @@ pub fn run(uploader: &Uploader<'_>, show_link: bool, output: &Output) -> Result<
 
 fn not_arrived() -> CliError {
     CliError::new(Exit::Gone, "not_arrived", "the other device never said that it has joined")
-        .hint("It has the keys all the same. If you do not know it: segue devices, then segue devices remove.")
+        .hint("It has the keys all the same. If you do not know it: segue devices, then segue devices remove DEVICE.")
 }
 
 fn show(offering: &Offering<'_>, show_link: bool) -> Result<()> {

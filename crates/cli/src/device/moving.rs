@@ -88,6 +88,15 @@ fn show(offering: &Offering<'_>, wanted: &Wanted) -> Result<()> {
     offering.output.answer(text, value)
 }
 
+/// A chat that is ready to go.
+struct Packed {
+    session: Prepared,
+    secrets: Secrets,
+    released: Released,
+    moved: Moved,
+    body: ReleaseView,
+}
+
 /// A chat on its way.
 struct Moving<'a> {
     offering: Offering<'a>,
@@ -95,18 +104,43 @@ struct Moving<'a> {
 }
 
 impl Moving<'_> {
-    /// Waits for a reply that is being written, then moves the chat.
+    /// Moves the chat. Whatever fails before it is on its way ends the code, so that nobody waits for it.
     fn release(mut self, let_in: LetIn, reading: JoinHandle<Result<Chat>>) -> Result<()> {
+        let mut packed = self.pack(let_in, reading).map_err(|error| self.offering.given_up(error))?;
+        let (uploader, moved) = (self.offering.uploader, packed.moved.clone());
+        if let Err(error) = self.send(&packed.body) {
+            return match error.exit {
+                Exit::Network | Exit::Interrupted => {
+                    Err(error.hint(format!("It may have been delivered. {}", yours_with(&moved))))
+                }
+                _ => {
+                    moved.forget(&uploader.home)?;
+                    Err(error.hint("The chat stays here. For a new code: segue device start"))
+                }
+            };
+        }
+        let who = Untrusted(&moved.holder).short(60);
+        let text = format!("Claimed by “{who}”. Leave this running until it says that it is ready there.");
+        self.offering.output.event("claimed", text, json!({"name": who, "session_id": moved.session_id}))?;
+        let arrived = self.send_rest(&mut packed.session, &packed.secrets, &moved);
+        drop(packed.session);
+        arrived.and_then(|()| self.until_ready(&packed.released, &moved)).map_err(|error| match error.code {
+            "not_arrived" | "not_taken" | "verification_failed" => error,
+            // Whatever it is: this is what can be done about it.
+            _ => error.hint(yours_with(&moved)),
+        })
+    }
+
+    /// Waits for a reply that is being written, then makes what is released. Known here before anybody can have it.
+    fn pack(&mut self, let_in: LetIn, reading: JoinHandle<Result<Chat>>) -> Result<Packed> {
         let LetIn { approved, name, attempt } = let_in;
         let (tools, secrets, uploader) = (tools()?, Secrets::draw()?, self.offering.uploader);
         self.wait_for_turn()?;
         let native_id = self.wanted.found.native_id.clone();
-        let mut session = prepare(uploader, Some(&native_id), Reading::WhatIsNew, false)?;
-        let session_id = session.record.session_id.clone();
+        let session = prepare(uploader, Some(&native_id), Reading::WhatIsNew, false)?;
         let format = segue_formats::format_for(self.wanted.found.tool);
         let found = format.find(&tools, &native_id).ok().flatten().unwrap_or_else(|| self.wanted.found.clone());
-        let path = found.path.clone();
-        let cwd = found.cwd.clone().unwrap_or_default();
+        let native = Native { id: native_id, path: found.path.clone(), cwd: found.cwd.clone().unwrap_or_default() };
         let (account, draft) = (&uploader.account, self.wanted.draft.take());
         let chat = match reading.join().expect("reading a chat does not panic") {
             Ok(chat) if chat.is_as(&found) => chat,
@@ -118,10 +152,9 @@ impl Moving<'_> {
         let (release, released) = approved.release(&made.bytes, Some(&own)).map_err(|error| {
             CliError::new(Exit::Error, "view", format!("the view of this session is too long: {error}"))
         })?;
-        let native = Native { id: native_id, path, cwd };
-        let mut moved = Moved::new(self.offering.id, &session_id, native, &name, made.handed, SystemClock.now());
+        let id = self.offering.id;
+        let mut moved = Moved::new(id, &record.session_id, native, &name, made.handed, SystemClock.now());
         moved.keep_return(&released.return_opener());
-        // Known here before anybody can have it; forgotten again when nobody got it.
         uploader.library.save(&session.record)?;
         moved.save(&uploader.home)?;
         let body = ReleaseView {
@@ -129,30 +162,7 @@ impl Moving<'_> {
             release: release.encode().into(),
             fetch_token_hash: Some(sha256(&secrets.token).to_vec().into()),
         };
-        if let Err(error) = self.send(&body) {
-            return match error.exit {
-                Exit::Network | Exit::Interrupted => {
-                    Err(error.hint(format!("It may have been delivered. {}", yours_with(&moved))))
-                }
-                _ => {
-                    moved.forget(&uploader.home)?;
-                    Err(error.hint("The chat stays here. For a new code: segue device start"))
-                }
-            };
-        }
-        let who = Untrusted(&name).short(60);
-        self.offering.output.event(
-            "claimed",
-            format!("Claimed by “{who}”."),
-            json!({"name": who, "session_id": session_id}),
-        )?;
-        let arrived = self.send_rest(&mut session, &secrets, &moved);
-        drop(session);
-        arrived.and_then(|()| self.until_ready(&released, &moved)).map_err(|error| match error.code {
-            "not_arrived" | "not_taken" | "verification_failed" => error,
-            // Whatever it is: this is what can be done about it.
-            _ => error.hint(yours_with(&moved)),
-        })
+        Ok(Packed { session, secrets, released, moved, body })
     }
 
     /// Sends the release until the server has it: a way to it that breaks is waited for, as long as the answer waits there.
@@ -256,8 +266,8 @@ fn not_arrived(moved: &Moved) -> CliError {
 
 fn not_taken(moved: &Moved) -> CliError {
     let who = Untrusted(&moved.holder).short(60);
-    let text = format!("“{who}” did not take the chat over");
-    CliError::new(Exit::Gone, "not_taken", text).hint(yours_with(moved))
+    let text = format!("“{who}” did not take the chat over: it refused it, or made a chat of its own of it");
+    CliError::new(Exit::Gone, "not_taken", text).hint(format!("Nobody holds it. {}", yours_with(moved)))
 }
 
 fn yours_with(moved: &Moved) -> String {

@@ -82,11 +82,12 @@ pub(super) fn offer<'a>(
 ) -> Result<(Offering<'a>, LetIn)> {
     shown::end_abandoned(&uploader.home, &uploader.remote)?;
     let mut hearing = Hearing::interruptible();
-    if output.may_ask() && !output.is_json() {
-        hearing.read_lines();
-    }
     loop {
-        let (offering, source) = Offering::open(uploader, terms, output, hearing)?;
+        let (mut offering, source) = Offering::open(uploader, terms, output, hearing)?;
+        // Not before: a command that must follow what happened to the account begins once more, and reads for itself.
+        if output.may_ask() && !output.is_json() {
+            offering.hearing.read_lines();
+        }
         show(&offering)?;
         match offering.wait(source)? {
             Waited::LetIn(offering, let_in) => return Ok((*offering, let_in)),

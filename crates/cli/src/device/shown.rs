@@ -45,6 +45,9 @@ impl Drop for Shown {
 pub fn end_abandoned(home: &Home, remote: &Remote) -> Result<()> {
     for entry in fs::read_dir(home.path("shown")).into_iter().flatten().flatten() {
         let path = entry.path();
+        if !path.is_file() {
+            continue;
+        }
         let abandoned = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
         let id = entry.file_name().to_string_lossy().parse::<PairingId>();
         if !abandoned {
@@ -52,10 +55,11 @@ pub fn end_abandoned(home: &Home, remote: &Remote) -> Result<()> {
         }
         if let Ok(id) = id {
             match remote.revoke_pairing(id, "restarted") {
+                Ok(_) => hold_again(home, id)?,
+                Err(error) if error.exit == Exit::Gone => hold_again(home, id)?,
                 Err(error) if error.exit == Exit::Network => return Err(error),
-                // It is with another device.
-                Err(error) if error.code == "already_claimed" => {}
-                _ => hold_again(home, id)?,
+                // It is with another device, or was so long ago that nobody knows.
+                Err(_) => {}
             }
         }
         home::remove(&path)?;

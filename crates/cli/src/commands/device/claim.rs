@@ -44,7 +44,8 @@ pub(super) fn run(options: &ClaimCode, output: &Output) -> Result<()> {
         }
         None => enter(options, given, &home, account.as_ref(), output)?,
     };
-    let record = take_in(&claiming, &mut line, &home, output).inspect_err(|error| {
+    let taken = take_in(&claiming, &mut line, &home, output);
+    let record = taken.inspect_err(|error| {
         // What may succeed another time is kept for it.
         if !matches!(error.exit, Exit::Network | Exit::Error | Exit::Interrupted) {
             drop(claiming.forget(&home));
@@ -73,7 +74,8 @@ fn enter(
     let own = !options.fork && arrived.is_from_own_device(account)?;
     let session = arrival::session_here(home, &view, own).inspect_err(|_| arrived.let_go())?;
     let (claiming, line) = Claiming::begin(arrived, session, &view, (own, options.fork));
-    let lock = claiming.save(home)?;
+    let saved = claiming.save(home);
+    let lock = saved.inspect_err(|_| line.let_go())?;
     Ok((claiming, lock, line))
 }
 

@@ -63,7 +63,11 @@ fn away(remote: &Remote, moved: &Moved) -> Result<(String, Value)> {
         Err(error) => return Err(error),
     };
     let holder = Untrusted(&moved.holder).short(60);
-    let back = if returned { "  has given it back: segue device take-back" } else { "" };
+    let back = if returned {
+        format!("  has given it back: segue device take-back {}", moved.session_id)
+    } else {
+        String::new()
+    };
     let (state, reason) = (Untrusted(&state).short(20), Untrusted(&reason).short(20));
     let line = format!("{}  {state} ({reason})  “{holder}”  since {}{back}", moved.session_id, day(moved.at));
     let value = json!({"session_id": moved.session_id, "pairing_id": moved.pairing_id, "state": state, "reason": reason,

@@ -28,7 +28,7 @@ impl<'a> Offering<'a> {
                 self.uploader.remote.revoke_pairing(self.id, "user")?;
                 Ok(Waited::Again(self.hearing))
             }
-            Err(error) if error.exit == Exit::Interrupted => Err(self.interrupted(error)),
+            Err(error) if error.exit == Exit::Interrupted => Err(self.given_up(error)),
             Err(error) if error.exit == Exit::Gone && self.hearing.reads_lines() => self.again(error),
             Err(error) if matches!(error.exit, Exit::Network | Exit::NotFound) => {
                 Err(error.hint(format!("Nothing was given away. For a new code: {}", self.terms.command)))
@@ -37,10 +37,20 @@ impl<'a> Offering<'a> {
         }
     }
 
-    fn interrupted(&self, error: CliError) -> CliError {
-        match self.uploader.remote.revoke_pairing(self.id, "user") {
-            Ok(_) => CliError::new(Exit::Interrupted, "revoked", "you ended this code; nothing was given away"),
-            Err(_) => error.hint("The code ends by itself within minutes; nobody here answers it any more."),
+    /// Ends the code because of what went wrong here, before anything was given away.
+    pub(in crate::device) fn given_up(&self, error: CliError) -> CliError {
+        let told = self.uploader.remote.revoke_pairing(self.id, "user");
+        match (error.exit, told) {
+            (Exit::Interrupted, Ok(_)) => {
+                CliError::new(Exit::Interrupted, "revoked", "you ended this code; nothing was given away")
+            }
+            (_, Err(_)) => error.hint(
+                "Nothing was given away. The code ends by itself within minutes; nobody here answers it any more.",
+            ),
+            (_, Ok(_)) => {
+                let hint = format!("Nothing was given away, and the code is over. {}", error.hint);
+                error.hint(hint.trim_end())
+            }
         }
     }
 
