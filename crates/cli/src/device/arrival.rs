@@ -11,7 +11,7 @@ use super::{
     arrived::Arrival,
     claiming::Claiming,
     entering::Line,
-    hearing::{Happening, Hearing, is_over},
+    hearing::{Hearing, is_over},
     scene::Secrets,
 };
 use crate::{
@@ -61,19 +61,15 @@ pub fn fetched(home: &Home, claiming: &Claiming) -> Result<Option<Record>> {
 
 fn until_ready(hearing: &Hearing) -> Result<()> {
     let until = SystemClock.now().plus_millis(limits::PAIRING_DELIVERY_MS);
-    loop {
-        let pairing = match hearing.next(until)? {
-            Happening::Stands(pairing) => pairing,
-            Happening::TimeOver => return Err(taken_back()),
-            Happening::Said(_) | Happening::Silent => continue,
-        };
+    while let Some(pairing) = hearing.stands(until)? {
         if pairing.bundle_ready {
             return Ok(());
         }
         if is_over(&pairing) {
-            return Err(taken_back());
+            break;
         }
     }
+    Err(taken_back())
 }
 
 fn taken_back() -> CliError {

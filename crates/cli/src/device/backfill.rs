@@ -12,13 +12,18 @@ use crate::{
     upload::{Purpose, Uploader, body, previous},
 };
 
-/// Brings the session to the server, and gives the pairing its bundle. Only what is new is sent.
-pub fn send(uploader: &Uploader<'_>, session: &mut Prepared, pairing: PairingId, secrets: &Secrets) -> Result<()> {
+/// Brings the session to the server, `private` as it was so far, and gives the pairing its bundle. Only what is new is sent.
+pub fn send(
+    uploader: &Uploader<'_>,
+    session: &mut Prepared,
+    private: bool,
+    pairing: PairingId,
+    secrets: &Secrets,
+) -> Result<()> {
     // Moving a chat tells the server nothing that it does not know, however often it is moved.
-    let private = session.record.private;
-    session.record.private = as_told(uploader, &session.record)?.private;
+    let own = std::mem::replace(&mut session.record.private, private);
     let pushed = uploader.push(&mut session.record, &mut session.capturing);
-    session.record.private = private;
+    session.record.private = own;
     uploader.library.save(&session.record)?;
     let pushed = pushed?;
     let (record, capture) = (&session.record, session.capturing.wait()?);

@@ -50,7 +50,7 @@ pub struct Claiming {
 impl Claiming {
     /// What begins now, and the way to the relay.
     pub fn begin(arrived: Arrived, session: SessionId, view: &ActiveView, (own, fork): (bool, bool)) -> (Self, Line) {
-        let (encoded, (id, token)) = (BASE64URL_NOPAD.encode(arrived.view()), (arrived.id, arrived.token.clone()));
+        let (encoded, (id, token)) = (BASE64URL_NOPAD.encode(arrived.view()), (arrived.line.id, arrived.token.clone()));
         let (nameplate, server) = (arrived.nameplate.to_string(), arrived.server.clone());
         let (acknowledgement, sealer, line) = arrived.into_parts(&view.chat.head_hash.0);
         let claiming = Self {

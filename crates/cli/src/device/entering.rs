@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{
     given::{self, Given},
-    hearing::{Happening, Hearing},
+    hearing::Hearing,
 };
 use crate::{
     account::Account,
@@ -28,7 +28,8 @@ const PATIENCE_MS: i64 = 30_000;
 
 /// The way to the relay: what asks, and what listens.
 pub struct Line {
-    id: PairingId,
+    /// Which pairing.
+    pub id: PairingId,
     /// What asks.
     pub remote: Remote,
     pub(super) hearing: Hearing,
@@ -52,8 +53,6 @@ impl Line {
 
 /// A view that came, and the way to who sent it.
 pub struct Arrived {
-    /// Which pairing.
-    pub id: PairingId,
     /// By which symbols it was found.
     pub nameplate: Nameplate,
     /// The way to the relay.
@@ -133,14 +132,7 @@ pub fn run(
         match wait(&hearing, until, answered, output)? {
             Some((received, ready)) => {
                 let (nameplate, server) = (given.nameplate, server.clone());
-                return Ok(Arrived {
-                    id,
-                    nameplate,
-                    line: Line { id, remote, hearing, ready },
-                    server,
-                    token,
-                    received,
-                });
+                return Ok(Arrived { nameplate, line: Line { id, remote, hearing, ready }, server, token, received });
             }
             None if tried.tries_left() > 0 && output.may_ask() => {
                 output.notice("That code does not match. One try is left on this device.");
@@ -208,11 +200,7 @@ fn wait(hearing: &Hearing, until: Timestamp, answered: Answered, output: &Output
     let text = format!("Waiting for the other device. If it asks, it must show {sas}.");
     output.event("waiting", text, json!({"sas": sas}))?;
     loop {
-        let pairing = match hearing.next(until).map_err(of_no_use)? {
-            Happening::Stands(pairing) => pairing,
-            Happening::TimeOver => return Err(unanswered()),
-            Happening::Said(_) | Happening::Silent => continue,
-        };
+        let pairing = hearing.stands(until).map_err(of_no_use)?.ok_or_else(unanswered)?;
         if pairing.refused {
             return Ok(None);
         }

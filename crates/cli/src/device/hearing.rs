@@ -118,6 +118,17 @@ impl Hearing {
         self.reads
     }
 
+    /// Waits for how the pairing stands next; none when time is over.
+    pub(super) fn stands(&self, until: Timestamp) -> Result<Option<Box<Pairing>>> {
+        loop {
+            match self.next(until)? {
+                Happening::Stands(pairing) => return Ok(Some(pairing)),
+                Happening::TimeOver => return Ok(None),
+                Happening::Said(_) | Happening::Silent => {}
+            }
+        }
+    }
+
     /// Waits for what happens next, until then.
     pub(super) fn next(&self, until: Timestamp) -> Result<Happening> {
         loop {

@@ -91,6 +91,8 @@ fn show(offering: &Offering<'_>, wanted: &Wanted) -> Result<()> {
 /// A chat that is ready to go.
 struct Packed {
     session: Prepared,
+    /// Whether the server has been told nothing of it.
+    private: bool,
     secrets: Secrets,
     released: Released,
     moved: Moved,
@@ -106,15 +108,15 @@ struct Moving<'a> {
 impl Moving<'_> {
     /// Moves the chat. Whatever fails before it is on its way ends the code, so that nobody waits for it.
     fn release(mut self, let_in: LetIn, reading: JoinHandle<Result<Chat>>) -> Result<()> {
-        let mut packed = self.pack(let_in, reading).map_err(|error| self.offering.given_up(error))?;
-        let (uploader, moved) = (self.offering.uploader, packed.moved.clone());
-        if let Err(error) = self.send(&packed.body) {
+        let packed = self.pack(let_in, reading).map_err(|error| self.offering.given_up(error))?;
+        let Packed { mut session, private, secrets, released, moved, body } = packed;
+        if let Err(error) = self.send(&body) {
             return match error.exit {
                 Exit::Network | Exit::Interrupted => {
                     Err(error.hint(format!("It may have been delivered. {}", yours_with(&moved))))
                 }
                 _ => {
-                    moved.forget(&uploader.home)?;
+                    moved.forget(&self.offering.uploader.home)?;
                     Err(error.hint("The chat stays here. For a new code: segue device start"))
                 }
             };
@@ -122,9 +124,9 @@ impl Moving<'_> {
         let who = Untrusted(&moved.holder).short(60);
         let text = format!("Claimed by “{who}”. Leave this running until it says that it is ready there.");
         self.offering.output.event("claimed", text, json!({"name": who, "session_id": moved.session_id}))?;
-        let arrived = self.send_rest(&mut packed.session, &packed.secrets, &moved);
-        drop(packed.session);
-        arrived.and_then(|()| self.until_ready(&packed.released, &moved)).map_err(|error| match error.code {
+        let arrived = self.send_rest(&mut session, private, &secrets, &moved);
+        drop(session);
+        arrived.and_then(|()| self.until_ready(&released, &moved)).map_err(|error| match error.code {
             "not_arrived" | "not_taken" | "verification_failed" => error,
             // Whatever it is: this is what can be done about it.
             _ => error.hint(yours_with(&moved)),
@@ -162,7 +164,7 @@ impl Moving<'_> {
             release: release.encode().into(),
             fetch_token_hash: Some(sha256(&secrets.token).to_vec().into()),
         };
-        Ok(Packed { session, secrets, released, moved, body })
+        Ok(Packed { session, private: record.private, secrets, released, moved, body })
     }
 
     /// Sends the release until the server has it: a way to it that breaks is waited for, as long as the answer waits there.
@@ -178,10 +180,10 @@ impl Moving<'_> {
     }
 
     /// Sends the whole chat in the same way. When nobody waits for it any more, the pairing says why.
-    fn send_rest(&self, session: &mut Prepared, secrets: &Secrets, moved: &Moved) -> Result<()> {
+    fn send_rest(&self, session: &mut Prepared, private: bool, secrets: &Secrets, moved: &Moved) -> Result<()> {
         let until = SystemClock.now().plus_millis(limits::PAIRING_DELIVERY_MS);
         loop {
-            match backfill::send(self.offering.uploader, session, self.offering.id, secrets) {
+            match backfill::send(self.offering.uploader, session, private, self.offering.id, secrets) {
                 Ok(()) => return Ok(()),
                 Err(error) if error.exit == Exit::Network => self.until_heard(until, error)?,
                 Err(error) if error.exit == Exit::Conflict => {
@@ -196,12 +198,9 @@ impl Moving<'_> {
     /// Waits until the server is heard again, or for a while; `otherwise` is why it is waited for, when it was for too long.
     fn until_heard(&self, until: Timestamp, otherwise: CliError) -> Result<()> {
         let soon = SystemClock.now().plus_millis(AGAIN_MS);
-        loop {
-            match self.offering.hearing.next(soon.min(until))? {
-                Happening::TimeOver if SystemClock.now() >= until => return Err(otherwise),
-                Happening::Stands(_) | Happening::TimeOver => return Ok(()),
-                Happening::Said(_) | Happening::Silent => {}
-            }
+        match self.offering.hearing.stands(soon.min(until))? {
+            None if SystemClock.now() >= until => Err(otherwise),
+            Some(_) | None => Ok(()),
         }
     }
 

@@ -52,8 +52,7 @@ pub(super) fn run(options: &ClaimCode, output: &Output) -> Result<()> {
         }
     })?;
     // Meanwhile; it is here whether or not the server hears of it, and what that keeps ends by itself.
-    let (remote, id) = (line.remote, claiming.pairing()?);
-    let told = thread::spawn(move || drop(remote.complete_pairing(id)));
+    let told = thread::spawn(move || line.let_go());
     let placed = resume::place_arrived(&record.session_id, options.project.as_deref(), output);
     drop(told.join());
     let placed = placed?;

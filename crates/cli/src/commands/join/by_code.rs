@@ -86,7 +86,7 @@ fn begin(options: &args::Join, home: &Home, output: &Output) -> Result<Pending> 
     let (account, request) = linking::take(&arrived, &arrived.server, &device_name)?;
     let pending = Pending {
         v: 1,
-        pairing_id: arrived.id.to_string(),
+        pairing_id: arrived.line.id.to_string(),
         token: BASE64URL_NOPAD.encode(&*arrived.token),
         account,
         request,

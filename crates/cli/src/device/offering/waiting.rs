@@ -160,12 +160,7 @@ impl<'a> Offering<'a> {
     /// Waits for the other device's sealed word that it has arrived: what it says, or how the pairing ended without it.
     pub(in crate::device) fn until_acknowledged(&self, released: &Released) -> Result<Arrived> {
         let until = SystemClock.now().plus_millis(limits::PAIRING_DELIVERY_MS);
-        loop {
-            let pairing = match self.hearing.next(until)? {
-                Happening::Stands(pairing) => pairing,
-                Happening::TimeOver => return Ok(Arrived::Not(None)),
-                Happening::Said(_) | Happening::Silent => continue,
-            };
+        while let Some(pairing) = self.hearing.stands(until)? {
             // The relay's own words say nothing of it.
             if let Some(Ok(head)) = pairing.acknowledgement.as_ref().map(|sealed| released.acknowledged(&sealed.0)) {
                 return Ok(Arrived::At(head));
@@ -174,6 +169,7 @@ impl<'a> Offering<'a> {
                 return Ok(Arrived::Not(Some(pairing)));
             }
         }
+        Ok(Arrived::Not(None))
     }
 
     /// Why the code is over, for who showed it.
