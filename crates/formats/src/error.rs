@@ -53,6 +53,9 @@ pub enum InstallError {
     /// Both ids are in use here.
     #[error("a session of this id exists already")]
     IdTaken,
+    /// It is not wanted any more.
+    #[error("the session is not wanted any more")]
+    NotWanted,
     /// There is no transcript in the bundle.
     #[error("the bundle holds no transcript")]
     NoTranscript,

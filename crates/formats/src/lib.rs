@@ -317,6 +317,22 @@ pub trait Format: Sync {
         header: &Header,
         cwd: &Path,
         fresh_id: &str,
+    ) -> Result<Installed, InstallError> {
+        self.install_if(env, native_dir, header, cwd, fresh_id, &|| true)
+    }
+
+    /// The same, if it is `wanted`: asked once, when all of it is ready to be put in place and nothing of it is.
+    ///
+    /// # Errors
+    /// [`InstallError::NotWanted`] beside those of the installation.
+    fn install_if(
+        &self,
+        env: &Env,
+        native_dir: &Path,
+        header: &Header,
+        cwd: &Path,
+        fresh_id: &str,
+        wanted: &dyn Fn() -> bool,
     ) -> Result<Installed, InstallError>;
 
     /// The command that resumes the session.

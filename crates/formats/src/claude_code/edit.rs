@@ -12,6 +12,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use memchr::memmem;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -69,11 +70,11 @@ impl Edited {
 }
 
 impl Edits<'_> {
-    /// Finds what changes in a record.
-    pub(super) fn find(&self, record: &[u8]) -> Edited {
+    /// Finds what changes in a record; `None` where it is no JSON object.
+    pub(super) fn find(&self, record: &[u8]) -> Option<Edited> {
         // As long as the record itself, so ranges in one are ranges in the other.
         let text = readable(record);
-        let Ok(fields) = serde_json::from_slice::<Fields<'_>>(&text) else { return Edited::default() };
+        let fields = serde_json::from_slice::<Fields<'_>>(&text).ok()?;
         let mut edited = Edited::default();
         for (name, value) in &fields.0 {
             let range = range_in(&text, value.get());
@@ -85,7 +86,9 @@ impl Edits<'_> {
                     edited.changes.push((range, quote("default")));
                     edited.reset_mode = true;
                 }
-                Name::Message if fields.is_kind("user") && value.get().contains(SPILLED) => {
+                Name::Message
+                    if fields.is_kind("user") && memmem::find(value.get().as_bytes(), SPILLED.as_bytes()).is_some() =>
+                {
                     self.find_spilled(value.get(), SPILL_MARK, range.start, &mut edited);
                 }
                 Name::ToolUseResult if fields.is_kind("user") => {
@@ -99,12 +102,12 @@ impl Edits<'_> {
                 | Name::Other => {}
             }
         }
-        edited
+        Some(edited)
     }
 
     /// Paths of spilled output right after `mark`, up to the end of the line or text.
     fn find_spilled(&self, json: &str, mark: &str, offset: usize, edited: &mut Edited) {
-        for (at, _) in json.match_indices(mark).take(MAX_PLACES) {
+        for at in memmem::find_iter(json.as_bytes(), mark).take(MAX_PLACES) {
             let start = at + mark.len();
             let path = clip(&json[start..], MAX_PATH);
             let ends = [path.find('"'), path.find("\\n\\n")];
@@ -204,7 +207,7 @@ mod tests {
     fn edit(line: &str) -> (String, bool) {
         let spilled = ["b.txt".to_owned()];
         let edits = Edits { old_id: OLD, new_id: NEW, spilled: &spilled, spill_dir: "/new \"home\"/tool-results" };
-        let edited = edits.find(line.as_bytes());
+        let edited = edits.find(line.as_bytes()).unwrap();
         let mut out = Vec::new();
         edited.apply(line.as_bytes(), &mut out);
         (String::from_utf8(out).unwrap(), edited.reset_mode)

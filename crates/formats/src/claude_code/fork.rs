@@ -38,7 +38,7 @@ pub(super) fn fork(
             make_dirs(target.parent().unwrap_or(&target)).and_then(|()| copy_file(&file.source, &target, MAX_FILE));
         copied.map_err(AppendError::Write)?;
     }
-    Ok(install_under(env, draft.path(), id, cwd, &[fresh_id])?)
+    Ok(install_under(env, draft.path(), id, cwd, &[fresh_id], &|| true)?)
 }
 
 /// The session as it was handed over, its last line ended; what is shorter now is another one.

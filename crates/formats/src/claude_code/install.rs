@@ -20,13 +20,14 @@ use super::transcript::{Written, write_transcript};
 use crate::session::Header;
 use crate::{DiscoverError, Env, InstallError, Installed, SkipReason, Skipped, Tool};
 
-/// Installs under the sender's id, or under `fresh_id` if that id is taken here.
+/// Installs under the sender's id, or under `fresh_id` if that id is taken here; if it is `wanted` when all is drafted.
 pub(super) fn install(
     env: &Env,
     native_dir: &Path,
     header: &Header,
     cwd: &Path,
     fresh_id: &str,
+    wanted: &dyn Fn() -> bool,
 ) -> Result<Installed, InstallError> {
     if header.tool != Tool::ClaudeCode {
         return Err(InstallError::OtherTool);
@@ -35,7 +36,7 @@ pub(super) fn install(
         return Err(InstallError::BadId);
     }
     let _turn = take_turn(env)?;
-    install_under(env, native_dir, &header.native_id, cwd, &[&header.native_id, fresh_id])
+    install_under(env, native_dir, &header.native_id, cwd, &[&header.native_id, fresh_id], wanted)
 }
 
 /// Waits until no other install is under way.
@@ -51,19 +52,24 @@ pub(super) fn install_under(
     old_id: &str,
     cwd: &Path,
     ids: &[&str],
+    wanted: &dyn Fn() -> bool,
 ) -> Result<Installed, InstallError> {
     let cwd = fs::canonicalize(cwd).map_err(|source| InstallError::Io { path: cwd.to_owned(), source })?;
     let encoded = cwd.to_str().filter(|_| cwd.is_dir()).map(encode_dir).ok_or(InstallError::BadDirectory)?;
     let received = Received::list(native_dir, old_id)?;
     let project = projects_dir(env).join(encoded);
     make_dirs(&project).map_err(|source| InstallError::Io { path: project.clone(), source })?;
+    let spilled: Vec<String> = received.in_folder(Folder::ToolResults).map(|(name, _)| name.to_owned()).collect();
     for id in ids {
         let site = Site { env, project: &project, old_id, id };
-        if let Some(done) =
-            site.install(&received).map_err(|source| InstallError::Io { path: project.clone(), source })?
-        {
-            return done.finish(&cwd, &site);
+        let spill_dir = site.spill_dir();
+        let edits = Edits { old_id, new_id: id, spilled: &spilled, spill_dir: &spill_dir };
+        let failed = |source| InstallError::Io { path: project.clone(), source };
+        let Some(drafted) = site.draft(&received, &edits).map_err(failed)? else { continue };
+        if !wanted() {
+            return Err(InstallError::NotWanted);
         }
+        return site.put(drafted, &received, &edits).map_err(failed)?.finish(&cwd, &site);
     }
     Err(InstallError::IdTaken)
 }
@@ -118,6 +124,12 @@ pub(super) struct Site<'a> {
     pub(super) id: &'a str,
 }
 
+/// A session that is ready to be put in place.
+struct Drafted {
+    transcript: NamedTempFile,
+    done: Done,
+}
+
 #[derive(Default)]
 pub(super) struct Done {
     written: Written,
@@ -163,34 +175,41 @@ impl Site<'_> {
         config_dir(self.env).join("tasks").join(self.id)
     }
 
-    /// Installs, or finds that it is installed already; `None` if the id is taken by another session.
-    fn install(&self, received: &Received) -> io::Result<Option<Done>> {
-        let spilled: Vec<String> = received.in_folder(Folder::ToolResults).map(|(name, _)| name.to_owned()).collect();
-        let spill_dir = self.own_dir().join(Folder::ToolResults.name()).to_string_lossy().into_owned();
-        let edits = Edits { old_id: self.old_id, new_id: self.id, spilled: &spilled, spill_dir: &spill_dir };
-        let (draft, written) = self.write_draft(&received.transcript, &edits)?;
+    pub(super) fn spill_dir(&self) -> String {
+        self.own_dir().join(Folder::ToolResults.name()).to_string_lossy().into_owned()
+    }
+
+    /// Writes the transcript beside its place, or finds that it is there already; `None` if the id is taken by another session.
+    fn draft(&self, received: &Received, edits: &Edits<'_>) -> io::Result<Option<Drafted>> {
+        let (transcript, written) = self.write_draft(&received.transcript, edits)?;
         let mut done = Done { written, files: Vec::new(), skipped: received.skipped.clone(), already: false };
         let target = self.transcript();
         let there = fs::symlink_metadata(&target);
-        if there.is_ok_and(|meta| meta.is_file()) && is_same(draft.path(), &target)? {
-            done.already = true;
-            return Ok(Some(done));
+        done.already = there.is_ok_and(|meta| meta.is_file()) && is_same(transcript.path(), &target)?;
+        if !done.already {
+            if self.is_taken()? {
+                return Ok(None);
+            }
+            // Nobody waits for the disk yet.
+            transcript.as_file().sync_data()?;
         }
-        if self.is_taken()? {
-            return Ok(None);
-        }
-        if done.written.torn.kept == 0 {
-            return Ok(Some(done));
+        Ok(Some(Drafted { transcript, done }))
+    }
+
+    fn put(&self, drafted: Drafted, received: &Received, edits: &Edits<'_>) -> io::Result<Done> {
+        let Drafted { transcript, mut done } = drafted;
+        if done.already || done.written.torn.kept == 0 {
+            return Ok(done);
         }
         let _mark = killed::mark(self.project, self.id)?;
         let mut placed = Placed::default();
-        self.put_own_dir(received, &edits, &mut placed, &mut done)?;
+        self.put_own_dir(received, edits, &mut placed, &mut done)?;
         self.put_tasks(received, &mut placed)?;
-        self.put_single_files(received, &edits, &mut placed, &mut done)?;
+        self.put_single_files(received, edits, &mut placed, &mut done)?;
         // Last: without it there is no session, whatever else is there.
-        placed.put_file(draft, &target)?;
+        placed.put_file(transcript, &self.transcript())?;
         done.files = placed.keep();
-        Ok(Some(done))
+        Ok(done)
     }
 
     pub(super) fn write_draft(&self, from: &Path, edits: &Edits<'_>) -> io::Result<(NamedTempFile, Written)> {

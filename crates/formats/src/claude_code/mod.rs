@@ -122,15 +122,16 @@ impl Format for ClaudeCode {
         rejoin::rejoin(env, found, handed, native_dir, header)
     }
 
-    fn install(
+    fn install_if(
         &self,
         env: &Env,
         native_dir: &Path,
         header: &Header,
         cwd: &Path,
         fresh_id: &str,
+        wanted: &dyn Fn() -> bool,
     ) -> Result<Installed, InstallError> {
-        install::install(env, native_dir, header, cwd, fresh_id)
+        install::install(env, native_dir, header, cwd, fresh_id, wanted)
     }
 
     fn resume_command(&self, installed: &Installed) -> ResumeCommand {

@@ -50,7 +50,7 @@ pub(super) fn rejoin(
     let site = Site { env, project, old_id: &header.native_id, id };
     let received = Received::list(native_dir, &header.native_id)?;
     let names = spilled(&site, &received)?;
-    let spill_dir = site.own_dir().join(Folder::ToolResults.name()).to_string_lossy().into_owned();
+    let spill_dir = site.spill_dir();
     let theirs = Edits { old_id: &header.native_id, new_id: id, spilled: &names, spill_dir: &spill_dir };
     let (incoming, written) = site.write_draft(&received.transcript, &theirs).map_err(AppendError::Write)?;
     let (here, meta) = open(&found.path)?;

@@ -2,10 +2,10 @@
 
 use std::io::{self, BufRead, Write};
 
-use super::edit::Edits;
+use super::edit::{Edited, Edits};
 use super::record::is_record;
 use crate::lines::{Lines, MAX_LINE};
-use crate::torn::{Damage, Split, TornReport, split_line};
+use crate::torn::{Damage, Split, TornReport, is_object, split_line, whole};
 
 /// What was written.
 #[derive(Debug, Default)]
@@ -26,16 +26,25 @@ pub(super) fn write_transcript(from: impl BufRead, to: &mut impl Write, edits: &
             written.torn.quarantine(line.number, Damage::TooLong);
             continue;
         }
+        out.clear();
+        // Nearly every line is one whole record, and finding its changes shows that it is.
+        let whole = whole(line.bytes);
+        if is_object(&line.bytes[whole.clone()])
+            && let Some(edited) = edits.find(&line.bytes[whole.clone()])
+        {
+            written.torn.count(line.number, &Split::Whole(whole.clone()), line.ended);
+            out.extend_from_slice(&line.bytes[..whole.start]);
+            written.apply(&edited, &line.bytes[whole.clone()], &mut out);
+            out.extend_from_slice(&line.bytes[whole.end..]);
+            out.push(b'\n');
+            to.write_all(&out)?;
+            continue;
+        }
         let split = split_line(line.bytes, is_record);
         written.torn.count(line.number, &split, line.ended);
-        out.clear();
         match &split {
-            Split::Blank => out.extend_from_slice(line.bytes),
-            Split::Whole(range) => {
-                out.extend_from_slice(&line.bytes[..range.start]);
-                written.edit(edits, &line.bytes[range.clone()], &mut out);
-                out.extend_from_slice(&line.bytes[range.end..]);
-            }
+            // No object is whole and without fields; if one were, it would stay as it is.
+            Split::Blank | Split::Whole(_) => out.extend_from_slice(line.bytes),
             Split::Damaged { records, .. } => {
                 for (at, range) in records.iter().enumerate() {
                     if at > 0 {
@@ -55,7 +64,10 @@ pub(super) fn write_transcript(from: impl BufRead, to: &mut impl Write, edits: &
 
 impl Written {
     fn edit(&mut self, edits: &Edits<'_>, record: &[u8], out: &mut Vec<u8>) {
-        let edited = edits.find(record);
+        self.apply(&edits.find(record).unwrap_or_default(), record, out);
+    }
+
+    fn apply(&mut self, edited: &Edited, record: &[u8], out: &mut Vec<u8>) {
         self.reset_modes += u64::from(edited.reset_mode);
         edited.apply(record, out);
     }

@@ -1,10 +1,11 @@
 //! Installing what others send: taken ids, hostile names, torn files, permission modes.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::PathBuf;
 
 use crate::scene::{FRESH, Scene};
-use segue_formats::{Header, InstallError, SkipReason};
+use segue_formats::{ClaudeCode, Format as _, Header, InstallError, SkipReason};
 
 const ID: &str = "60fd7404-3e8f-43d7-a6d0-56fe9768814d";
 const COMPACTED: &str = "6af582ae-93ce-4653-b18f-17d1775eca38";
@@ -28,6 +29,24 @@ fn a_second_install_finds_the_first() {
     assert!(!first.already && second.already && second.files.is_empty());
     assert_eq!((second.native_id, second.native_path), (first.native_id, first.native_path));
     assert!(receiver.files() == files);
+}
+
+#[test]
+fn what_is_not_wanted_when_it_is_ready_leaves_nothing() {
+    let (receiver, bundle, header, _sender) = received("2.1.197", ID);
+    let before = receiver.files();
+    let install = |wanted: &dyn Fn() -> bool| {
+        ClaudeCode.install_if(&receiver.env(), &bundle, &header, &receiver.cwd(), FRESH, wanted)
+    };
+    let asked = Cell::new(0);
+    let refused = install(&|| {
+        asked.set(asked.get() + 1);
+        assert!(!receiver.files().iter().any(|(path, _)| path.ends_with(format!("{ID}.jsonl"))));
+        false
+    });
+    assert!(matches!(refused, Err(InstallError::NotWanted)) && asked.get() == 1);
+    assert!(receiver.files() == before);
+    assert_eq!(install(&|| true).unwrap().native_id, ID);
 }
 
 #[test]
