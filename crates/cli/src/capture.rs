@@ -8,7 +8,7 @@ use std::{fs, io, path::Path, thread};
 
 use segue_bundle::SourceFile;
 use segue_domain::limits::BUNDLE_FILES_MAX;
-use segue_formats::{Captured, CapturedFile, Env, Found, Header, SkipReason, Skipped, Tool};
+use segue_formats::{Captured, CapturedFile, Env, Found, Header, SkipReason, Skipped, Tool, ViewSink};
 use segue_signed::{Card, card::CARD_TEXT_MAX};
 
 use self::files::LocalFile;
@@ -38,12 +38,12 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Captures a session from its tool, as it was found. Growth from there on is not part of it.
-    fn from_tool(tools: &Env, found: &Found) -> Result<Self> {
+    /// Captures a session from its tool, as it was found, and writes its view. Growth from there on is not part of it.
+    pub fn from_tool(tools: &Env, found: &Found, view: Option<&mut dyn ViewSink>) -> Result<Self> {
         thread::scope(|scope| {
             let remote = scope.spawn(|| found.cwd.as_deref().and_then(repository::remote));
             let captured =
-                segue_formats::format_for(found.tool).capture(tools, found, None).map_err(CliError::session)?;
+                segue_formats::format_for(found.tool).capture(tools, found, view).map_err(CliError::session)?;
             Self::of(captured, None, remote.join().expect("asking git does not panic"))
         })
     }

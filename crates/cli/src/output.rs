@@ -1,10 +1,10 @@
 //! What a command says: answers on standard output, everything else on standard error.
 
 use std::{
-    cell::RefCell,
     fmt::Display,
     io::{self, BufRead as _, IsTerminal as _, Read as _, Write},
     process::ExitCode,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use data_encoding::BASE64;
@@ -25,13 +25,18 @@ const JSON_VERSION: u32 = 1;
 #[derive(Debug)]
 pub struct Output {
     options: Global,
-    warnings: RefCell<Vec<String>>,
+    warnings: Mutex<Vec<String>>,
 }
 
 impl Output {
     /// An output that follows the command line's options.
     pub fn new(options: &Global) -> Self {
-        Self { options: *options, warnings: RefCell::default() }
+        Self { options: *options, warnings: Mutex::default() }
+    }
+
+    fn warnings(&self) -> MutexGuard<'_, Vec<String>> {
+        // A list is whole whenever the lock is free.
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The answer: `text` for a person, `value` with `--json`.
@@ -41,7 +46,7 @@ impl Output {
         }
         if let Some(object) = value.as_object_mut() {
             object.shift_insert(0, "v".to_owned(), json!(JSON_VERSION));
-            let warnings = self.warnings.take();
+            let warnings = std::mem::take(&mut *self.warnings());
             if !warnings.is_empty() {
                 object.insert("warnings".to_owned(), json!(warnings));
             }
@@ -74,7 +79,7 @@ impl Output {
     /// A sentence that must not be missed: also with `--quiet`, and in the answer's `warnings` with `--json`.
     pub fn warn(&self, text: impl Display) {
         if self.options.json {
-            self.warnings.borrow_mut().push(text.to_string());
+            self.warnings().push(text.to_string());
         } else {
             to_stderr(&format!("{text}"));
         }
@@ -170,7 +175,7 @@ impl Output {
         if self.options.json {
             let problem =
                 json!({"code": error.code, "message": error.message, "hint": error.hint, "exit": error.exit as u8});
-            let warnings = self.warnings.take();
+            let warnings = std::mem::take(&mut *self.warnings());
             to_stderr(&untrusted::json(&json!({"v": JSON_VERSION, "error": problem, "warnings": warnings})));
         } else {
             to_stderr(&format!("error: {}", error.message));

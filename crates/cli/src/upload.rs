@@ -1,5 +1,6 @@
 //! A session on its way out: new segments are sealed into packs and sent, then a snapshot is sealed over all of them.
 
+mod gate;
 mod sink;
 
 use std::thread;
@@ -10,6 +11,7 @@ use segue_crypto::{EpochKeys, RecipientKey};
 use segue_domain::{Clock as _, SessionId};
 use segue_signed::{BundleKind, Card, InlinePack, Parcel, SignedEnvelope};
 
+pub use self::gate::Gate;
 use self::sink::{SmallPack, UploadSink};
 use crate::{
     account::Account,
@@ -84,7 +86,12 @@ impl<'a> Uploader<'a> {
     /// # Errors
     /// Conflict (exit 5) when another device pushed this session meanwhile.
     pub fn push(&self, record: &mut Record, session: &mut Capturing) -> Result<Pushed> {
-        let mut pushed = self.try_push(record, session, true);
+        self.push_behind(&Gate::open(), record, session)
+    }
+
+    /// The same, once the gate is open: what needs no network is done before.
+    pub fn push_behind(&self, gate: &Gate, record: &mut Record, session: &mut Capturing) -> Result<Pushed> {
+        let mut pushed = self.try_push(gate, record, session, true);
         for _ in 1..TRIES_MAX {
             match &pushed {
                 // The server no longer has a pack of the last push: everything is sent.
@@ -93,17 +100,18 @@ impl<'a> Uploader<'a> {
                 Err(error) if error.code == "diverged" && self.find_head(record)? => {}
                 _ => break,
             }
-            pushed = self.try_push(record, session, false);
+            pushed = self.try_push(gate, record, session, false);
         }
         let pushed = pushed.map_err(|error| way_out(record, error))?;
         session.wait()?.warnings.iter().for_each(|warning| self.output.warn(warning));
         Ok(pushed)
     }
 
-    fn try_push(&self, record: &mut Record, session: &mut Capturing, reuse: bool) -> Result<Pushed> {
+    fn try_push(&self, gate: &Gate, record: &mut Record, session: &mut Capturing, reuse: bool) -> Result<Pushed> {
         let id = record.session_id()?;
         let previous = if reuse { previous(&self.library, id) } else { None };
-        let (draft, inline) = self.draft(record, session, previous.as_ref())?;
+        let (draft, inline) = self.draft(gate, record, session, previous.as_ref())?;
+        gate.pass()?;
         let capture = session.wait()?;
         let card = capture.card(record.private);
         if let (Some((contents, envelope)), Some(head)) = (&previous, &record.head) {
@@ -148,6 +156,7 @@ impl<'a> Uploader<'a> {
     /// with the manifest.
     fn draft(
         &self,
+        gate: &Gate,
         record: &Record,
         session: &mut Capturing,
         previous: Option<&(Contents, SignedEnvelope)>,
@@ -158,7 +167,8 @@ impl<'a> Uploader<'a> {
         let drafted = thread::scope(|scope| {
             // Known here before the server hears of it.
             let stored = record.head.is_none().then(|| scope.spawn(|| library.save(record)));
-            let mut sink = UploadSink::start(scope, &self.remote, &self.home, self.output, session.is_under_way())?;
+            let early = session.is_under_way();
+            let mut sink = UploadSink::start(scope, &self.remote, &self.home, self.output, gate, early)?;
             let sources = session.sources(!record.no_prefix, at_head, &mut failed);
             let drafted = draft(&mut rng()?, sources, previous.map(|(contents, _)| contents), &mut sink);
             let small = sink.finish()?;

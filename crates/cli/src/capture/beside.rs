@@ -34,7 +34,7 @@ impl Capturing {
         let (tools, found) = (tools.clone(), found.clone());
         Ok(Self {
             transcript: Some(LocalFile::native(0, transcript)),
-            reading: Some(thread::spawn(move || Capture::from_tool(&tools, &found))),
+            reading: Some(thread::spawn(move || Capture::from_tool(&tools, &found, None))),
             done: None,
         })
     }

@@ -63,13 +63,14 @@ pub(super) fn describe(record: &Record) -> String {
     format!("  {} · {}", Untrusted(title).short(60), Untrusted(&directory))
 }
 
-/// How much of a session that was pushed before is read.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// How much of a session is read.
 pub(crate) enum Reading {
     /// What was appended, where nothing else seems to have changed.
     WhatIsNew,
     /// Everything, compared with what was pushed.
     All,
+    /// What was appended since it was pushed; nothing where it never was, as it was just captured whole.
+    Captured(Box<Capture>),
 }
 
 /// Begins to capture a session, and gives it an id if it has none, or a fresh one with `as_new`.
@@ -132,8 +133,12 @@ fn begin(
     let (library, id) = (&uploader.library, record.session_id()?);
     match found {
         Some(found) => {
-            let head = record.head.as_ref().filter(|_| reading == Reading::WhatIsNew);
-            Capturing::start(tools, found, head.and_then(|head| library.progress(id, head)).as_ref())
+            let head = record.head.as_ref().filter(|_| !matches!(reading, Reading::All));
+            let known = head.and_then(|head| library.progress(id, head));
+            match reading {
+                Reading::Captured(capture) if known.is_none() => Ok((*capture).into()),
+                _ => Capturing::start(tools, found, known.as_ref()),
+            }
         }
         None if record.has_content() => {
             let card = previous(library, id).map(|(_, envelope)| envelope.envelope.header.card);

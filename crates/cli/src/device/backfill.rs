@@ -9,23 +9,27 @@ use crate::{
     error::{CliError, Exit, Result},
     library::Record,
     provenance::References,
-    upload::{Purpose, Uploader, body, previous},
+    upload::{Gate, Purpose, Pushed, Uploader, body, previous},
 };
 
-/// Brings the session to the server, `private` as it was so far, and gives the pairing its bundle. Only what is new is sent.
-pub fn send(
+/// Brings the session to the server, `private` as it was so far, once the gate is open. Only what is new is sent.
+pub fn push(uploader: &Uploader<'_>, gate: &Gate, session: &mut Prepared, private: bool) -> Result<Pushed> {
+    // Moving a chat tells the server nothing that it does not know, however often it is moved.
+    let own = std::mem::replace(&mut session.record.private, private);
+    let pushed = uploader.push_behind(gate, &mut session.record, &mut session.capturing);
+    session.record.private = own;
+    uploader.library.save(&session.record)?;
+    pushed
+}
+
+/// Gives the pairing its bundle of a session that was pushed.
+pub fn deliver(
     uploader: &Uploader<'_>,
     session: &mut Prepared,
-    private: bool,
+    pushed: &Pushed,
     pairing: PairingId,
     secrets: &Secrets,
 ) -> Result<()> {
-    // Moving a chat tells the server nothing that it does not know, however often it is moved.
-    let own = std::mem::replace(&mut session.record.private, private);
-    let pushed = uploader.push(&mut session.record, &mut session.capturing);
-    session.record.private = own;
-    uploader.library.save(&session.record)?;
-    let pushed = pushed?;
     let (record, capture) = (&session.record, session.capturing.wait()?);
     let head = record.head.as_ref().ok_or_else(|| CliError::new(Exit::Error, "push", "the session was not pushed"))?;
     let purpose = Purpose {

@@ -18,13 +18,14 @@ use super::{
     scene::{self, Chat, Secrets},
 };
 use crate::{
+    capture::Capture,
     commands::{Prepared, Reading, prepare},
     environment::{SystemClock, tools},
     error::{CliError, Exit, Result},
-    library::Native,
+    library::Record,
     output::Output,
     untrusted::Untrusted,
-    upload::Uploader,
+    upload::{Gate, Pushed, Uploader},
 };
 
 /// How long a view waits for a reply that is being written, in milliseconds: less than the server waits for this device.
@@ -88,11 +89,8 @@ fn show(offering: &Offering<'_>, wanted: &Wanted) -> Result<()> {
     offering.output.answer(text, value)
 }
 
-/// A chat that is ready to go.
+/// A view that is ready to go.
 struct Packed {
-    session: Prepared,
-    /// Whether the server has been told nothing of it.
-    private: bool,
     secrets: Secrets,
     released: Released,
     moved: Moved,
@@ -107,13 +105,74 @@ struct Moving<'a> {
 
 impl Moving<'_> {
     /// Moves the chat. Whatever fails before it is on its way ends the code, so that nobody waits for it.
-    fn release(mut self, let_in: LetIn, reading: JoinHandle<Result<Chat>>) -> Result<()> {
-        let packed = self.pack(let_in, reading).map_err(|error| self.offering.given_up(error))?;
-        let Packed { mut session, private, secrets, released, moved, body } = packed;
-        if let Err(error) = self.send(&body) {
+    fn release(mut self, let_in: LetIn, reading: JoinHandle<Result<(Chat, Capture)>>) -> Result<()> {
+        let (mut session, chat) = self.take(reading).map_err(|error| self.offering.given_up(error))?;
+        let told = backfill::as_told(self.offering.uploader, &session.record);
+        let told = told.map_err(|error| self.offering.given_up(error))?;
+        let (gate, draft) = (Gate::closed(), self.wanted.draft.take());
+        // All of it is sealed while the view goes ahead, and sent behind that.
+        let (packed, pushed) = thread::scope(|scope| {
+            let (uploader, session) = (self.offering.uploader, &mut session);
+            let pushing = scope.spawn(|| backfill::push(uploader, &gate, session, told.private));
+            let packed = self.pack(let_in, &told, &chat, draft).map_err(|error| self.offering.given_up(error));
+            let sent = packed.and_then(|packed| self.send_view(packed));
+            gate.decide(sent.is_ok());
+            (sent, pushing.join().expect("pushing does not panic"))
+        });
+        let Packed { secrets, released, moved, .. } = packed?;
+        let arrived = self.send_rest(&mut session, pushed, told.private, &secrets, &moved);
+        drop(session);
+        arrived.and_then(|()| self.until_ready(&released, &moved)).map_err(|error| match error.code {
+            "not_arrived" | "not_taken" | "verification_failed" => error,
+            // Whatever it is: this is what can be done about it.
+            _ => error.hint(yours_with(&moved)),
+        })
+    }
+
+    /// Waits for a reply that is being written, then takes the chat as it is.
+    fn take(&self, reading: JoinHandle<Result<(Chat, Capture)>>) -> Result<(Prepared, Chat)> {
+        let (tools, uploader) = (tools()?, self.offering.uploader);
+        self.wait_for_turn()?;
+        let wanted = &self.wanted.found;
+        let format = segue_formats::format_for(wanted.tool);
+        let found = format.find(&tools, &wanted.native_id).ok().flatten().unwrap_or_else(|| wanted.clone());
+        let (chat, capture) = match reading.join().expect("reading a chat does not panic") {
+            // What is still being answered may change beside its transcript.
+            Ok((chat, capture)) if chat.is_as(&found) && !self.wanted.now => (chat, capture),
+            _ => Chat::read(&tools, found)?,
+        };
+        let session = prepare(uploader, Some(&wanted.native_id), Reading::Captured(Box::new(capture)), false)?;
+        uploader.library.save(&session.record)?;
+        Ok((session, chat))
+    }
+
+    /// Makes what is released. Known here before anybody can have it.
+    fn pack(&self, let_in: LetIn, record: &Record, chat: &Chat, draft: Option<String>) -> Result<Packed> {
+        let LetIn { approved, name, attempt } = let_in;
+        let (tools, secrets, account) = (tools()?, Secrets::draw()?, &self.offering.uploader.account);
+        let made = scene::make(&tools, account, chat, record, draft, &secrets, approved.room())?;
+        let own = account.device_key()?;
+        let (release, released) = approved.release(&made.bytes, Some(&own)).map_err(|error| {
+            CliError::new(Exit::Error, "view", format!("the view of this session is too long: {error}"))
+        })?;
+        let id = self.offering.id;
+        let mut moved = Moved::new(id, &record.session_id, chat.native(), &name, made.handed, SystemClock.now());
+        moved.keep_return(&released.return_opener());
+        moved.save(&self.offering.uploader.home)?;
+        let body = ReleaseView {
+            attempt,
+            release: release.encode().into(),
+            fetch_token_hash: Some(sha256(&secrets.token).to_vec().into()),
+        };
+        Ok(Packed { secrets, released, moved, body })
+    }
+
+    fn send_view(&self, packed: Packed) -> Result<Packed> {
+        let moved = &packed.moved;
+        if let Err(error) = self.send(&packed.body) {
             return match error.exit {
                 Exit::Network | Exit::Interrupted => {
-                    Err(error.hint(format!("It may have been delivered. {}", yours_with(&moved))))
+                    Err(error.hint(format!("It may have been delivered. {}", yours_with(moved))))
                 }
                 _ => {
                     moved.forget(&self.offering.uploader.home)?;
@@ -124,47 +183,7 @@ impl Moving<'_> {
         let who = Untrusted(&moved.holder).short(60);
         let text = format!("Claimed by “{who}”. Leave this running until it says that it is ready there.");
         self.offering.output.event("claimed", text, json!({"name": who, "session_id": moved.session_id}))?;
-        let arrived = self.send_rest(&mut session, private, &secrets, &moved);
-        drop(session);
-        arrived.and_then(|()| self.until_ready(&released, &moved)).map_err(|error| match error.code {
-            "not_arrived" | "not_taken" | "verification_failed" => error,
-            // Whatever it is: this is what can be done about it.
-            _ => error.hint(yours_with(&moved)),
-        })
-    }
-
-    /// Waits for a reply that is being written, then makes what is released. Known here before anybody can have it.
-    fn pack(&mut self, let_in: LetIn, reading: JoinHandle<Result<Chat>>) -> Result<Packed> {
-        let LetIn { approved, name, attempt } = let_in;
-        let (tools, secrets, uploader) = (tools()?, Secrets::draw()?, self.offering.uploader);
-        self.wait_for_turn()?;
-        let native_id = self.wanted.found.native_id.clone();
-        let session = prepare(uploader, Some(&native_id), Reading::WhatIsNew, false)?;
-        let format = segue_formats::format_for(self.wanted.found.tool);
-        let found = format.find(&tools, &native_id).ok().flatten().unwrap_or_else(|| self.wanted.found.clone());
-        let native = Native { id: native_id, path: found.path.clone(), cwd: found.cwd.clone().unwrap_or_default() };
-        let (account, draft) = (&uploader.account, self.wanted.draft.take());
-        let chat = match reading.join().expect("reading a chat does not panic") {
-            Ok(chat) if chat.is_as(&found) => chat,
-            _ => Chat::read(&tools, found)?,
-        };
-        let record = backfill::as_told(uploader, &session.record)?;
-        let made = scene::make(&tools, account, &chat, &record, draft, &secrets, approved.room())?;
-        let own = account.device_key()?;
-        let (release, released) = approved.release(&made.bytes, Some(&own)).map_err(|error| {
-            CliError::new(Exit::Error, "view", format!("the view of this session is too long: {error}"))
-        })?;
-        let id = self.offering.id;
-        let mut moved = Moved::new(id, &record.session_id, native, &name, made.handed, SystemClock.now());
-        moved.keep_return(&released.return_opener());
-        uploader.library.save(&session.record)?;
-        moved.save(&uploader.home)?;
-        let body = ReleaseView {
-            attempt,
-            release: release.encode().into(),
-            fetch_token_hash: Some(sha256(&secrets.token).to_vec().into()),
-        };
-        Ok(Packed { session, private: record.private, secrets, released, moved, body })
+        Ok(packed)
     }
 
     /// Sends the release until the server has it: a way to it that breaks is waited for, as long as the answer waits there.
@@ -180,18 +199,27 @@ impl Moving<'_> {
     }
 
     /// Sends the whole chat in the same way. When nobody waits for it any more, the pairing says why.
-    fn send_rest(&self, session: &mut Prepared, private: bool, secrets: &Secrets, moved: &Moved) -> Result<()> {
+    fn send_rest(
+        &self,
+        session: &mut Prepared,
+        mut pushed: Result<Pushed>,
+        private: bool,
+        secrets: &Secrets,
+        moved: &Moved,
+    ) -> Result<()> {
+        let (uploader, id) = (self.offering.uploader, self.offering.id);
         let until = SystemClock.now().plus_millis(limits::PAIRING_DELIVERY_MS);
         loop {
-            match backfill::send(self.offering.uploader, session, private, self.offering.id, secrets) {
+            match pushed.and_then(|pushed| backfill::deliver(uploader, session, &pushed, id, secrets)) {
                 Ok(()) => return Ok(()),
                 Err(error) if error.exit == Exit::Network => self.until_heard(until, error)?,
                 Err(error) if error.exit == Exit::Conflict => {
-                    let pairing = self.offering.uploader.remote.pairing(self.offering.id)?;
+                    let pairing = uploader.remote.pairing(id)?;
                     return over(&pairing, moved).and(Err(error));
                 }
                 Err(error) => return Err(error),
             }
+            pushed = backfill::push(uploader, &Gate::open(), session, private);
         }
     }
 

@@ -15,9 +15,10 @@ use segue_formats::{
 
 use crate::{
     account::Account,
+    capture::Capture,
     environment::{self, random},
     error::{CliError, Exit, Result},
-    library::Record,
+    library::{Native, Record},
 };
 
 /// What opens and reads the bundle that follows a view. It travels in the sealed view and nowhere else.
@@ -64,11 +65,17 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// Reads it, as long as it is now.
-    pub fn read(tools: &Env, found: Found) -> Result<Self> {
+    /// Captures it, as long as it is now.
+    pub fn read(tools: &Env, found: Found) -> Result<(Self, Capture)> {
         let mut tail = TailSink::default();
-        let captured = segue_formats::format_for(found.tool).capture(tools, &found, Some(&mut tail));
-        Ok(Self { header: captured.map_err(CliError::session)?.header, tail, found })
+        let capture = Capture::from_tool(tools, &found, Some(&mut tail))?;
+        Ok((Self { header: capture.header.clone(), tail, found }, capture))
+    }
+
+    /// Where its tool has it.
+    pub fn native(&self) -> Native {
+        let Found { native_id, path, cwd, .. } = self.found.clone();
+        Native { id: native_id, path, cwd: cwd.unwrap_or_default() }
     }
 
     /// Whether nothing was written since.

@@ -13,6 +13,7 @@ use segue_bundle::PackSink;
 use segue_domain::{PackId, limits::PACKS_INLINE_BYTES_MAX};
 use segue_signed::PackEntry;
 
+use super::gate::Gate;
 use crate::{
     error::{CliError, Exit, Result},
     home::{Home, Temporary},
@@ -54,12 +55,14 @@ struct Upload {
 }
 
 impl<'scope> UploadSink<'scope> {
-    /// Spools below `home` and sends to `remote`, in a thread of its own, which connects at once if there is time to.
+    /// Spools below `home`, and sends to `remote` what may pass the `gate`, in a thread of its own, which connects at once if
+    /// there is time to.
     pub(super) fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,
         remote: &'env Remote,
         home: &Home,
         output: &'env Output,
+        gate: &'env Gate,
         early: bool,
     ) -> Result<Self> {
         let (queue, uploads) = sync_channel::<Upload>(WAITING_MAX);
@@ -69,7 +72,8 @@ impl<'scope> UploadSink<'scope> {
                 remote.connect();
             }
             let told = move |bytes| progress.moved(bytes);
-            uploads.iter().map(|Upload { id, spool }| remote.put_pack(id, &spool, &told)).collect()
+            let send = |Upload { id, spool }| gate.pass().and_then(|()| remote.put_pack(id, &spool, &told));
+            uploads.iter().map(send).collect()
         });
         Ok(Self { folder: home.temporary()?, small: Vec::new(), open: None, queue, sent: Vec::new(), sender })
     }

@@ -10,7 +10,7 @@ use segue_e2e::liar::{
 use serde_json::{Value, json};
 
 use super::{
-    Case, LEFT, MISMATCH, STOPPED, UNVERIFIED, WELL, changed, events, on,
+    Case, LEFT, Lie, MISMATCH, STOPPED, UNVERIFIED, WELL, changed, events, on,
     scene::{SESSION, Scene, Waits, enter, error, unreadable},
     tell,
 };
@@ -124,6 +124,10 @@ fn a_delivery_that_is_said_to_be_over_is_taken_back() -> Result<()> {
             ),
         ],
     )
+}
+
+fn honest() -> Lie {
+    Box::new(|_| Fate::Pass)
 }
 
 fn no_such_thing() -> Fate {
@@ -261,6 +265,23 @@ fn no_server_makes_a_code_live_longer() -> Result<()> {
     showing.until("issued")?;
     let ended = showing.end()?;
     assert_eq!((ended.code, error(&ended)["code"].as_str()), (10, Some("expired")), "{}", ended.stderr);
+    Ok(())
+}
+
+/// The whole chat is sealed while its view is on its way, and follows it: where that was not taken, nothing leaves.
+#[test]
+fn nothing_of_a_chat_leaves_before_its_view_was_taken() -> Result<()> {
+    let scene = Scene::begin()?;
+    for (lie, waits, source, guest, pushes) in [
+        (on(Source, Step::Claim, Asked, no_such_thing()), Waits::Guest, (4, "not_found"), LEFT, 0),
+        (honest(), Waits::Nobody, WELL, WELL, 1),
+    ] {
+        scene.liar.lie(lie);
+        let met = scene.meet(waits)?;
+        met.ended("the view", source, guest);
+        assert_eq!(scene.liar.count(Source, Step::Other), pushes);
+        scene.holds(&met)?;
+    }
     Ok(())
 }
 

@@ -1,0 +1,64 @@
+//! Whether what is being sealed may leave this machine yet.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use crate::error::{CliError, Exit, Result};
+
+/// Sealing goes on behind it, and nothing is sent before it is open.
+#[derive(Debug)]
+pub struct Gate {
+    open: Mutex<Option<bool>>,
+    changed: Condvar,
+}
+
+impl Gate {
+    /// One that was never closed.
+    pub fn open() -> Self {
+        Self { open: Mutex::new(Some(true)), changed: Condvar::new() }
+    }
+
+    /// One that waits for a decision.
+    pub fn closed() -> Self {
+        Self { open: Mutex::new(None), changed: Condvar::new() }
+    }
+
+    /// Decides: what waits is sent, or is given up.
+    pub fn decide(&self, open: bool) {
+        // A decision is whole whenever the lock is free.
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(open);
+        self.changed.notify_all();
+    }
+
+    /// Waits for the decision.
+    ///
+    /// # Errors
+    /// Nothing is to be sent.
+    pub fn pass(&self) -> Result<()> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = self.changed.wait_while(open, |open| open.is_none()).unwrap_or_else(PoisonError::into_inner);
+        if *open == Some(true) {
+            return Ok(());
+        }
+        Err(CliError::new(Exit::Error, "given_up", "the session was not sent"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn who_waits_hears_the_decision() {
+        for open in [true, false] {
+            let gate = Gate::closed();
+            thread::scope(|scope| {
+                let waiting = [(); 2].map(|()| scope.spawn(|| gate.pass().is_ok()));
+                gate.decide(open);
+                assert_eq!(waiting.map(|waits| waits.join().unwrap()), [open; 2]);
+            });
+            assert_eq!(gate.pass().is_ok(), open);
+        }
+        assert!(Gate::open().pass().is_ok());
+    }
+}
