@@ -14,7 +14,7 @@ use serde_json::json;
 use self::install::Installer;
 use crate::{
     args,
-    device::held,
+    device::{arrival::Fetched, held},
     environment,
     error::{CliError, Exit, Result},
     home::Home,
@@ -28,6 +28,23 @@ use crate::{
 pub(super) fn place_arrived(session: &str, project: Option<&Path>, output: &Output) -> Result<Placed> {
     let project = project.map(Path::to_owned);
     place(&args::Resume { session: session.to_owned(), tool: None, project, print: false }, output)
+}
+
+/// The same while it is still being proven that it is the right one: with what `proven` waits for, it is put there, and stays
+/// beside its place without.
+pub(super) fn place_proven(
+    fetched: &Fetched,
+    project: Option<&Path>,
+    proven: &dyn Fn() -> bool,
+    output: &Output,
+) -> Result<Placed> {
+    let (home, tools, record) = (Home::find()?, environment::tools()?, fetched.record.clone());
+    let (library, format) = (Library::new(&home), segue_formats::format_for(record.header.tool));
+    let way = Installer { home: &home, library: &library, tools: &tools, format, output };
+    let installed = way.write(&fetched.native(), &record.header, project, proven)?;
+    let (session_id, command) = (Some(record.session_id.clone()), format.resume_command(&installed));
+    way.remember(record, &installed)?;
+    Ok(Placed { tools, installed, command, session_id })
 }
 
 /// A session where its tool finds it, and what continues it.
@@ -115,7 +132,8 @@ fn already_there(chosen: &Chosen, project: Option<&Path>) -> Result<Option<Insta
     }))
 }
 
-fn canonical(path: &Path) -> Result<PathBuf> {
+/// A directory as it really is.
+pub(super) fn canonical(path: &Path) -> Result<PathBuf> {
     let found = std::fs::canonicalize(path).ok().filter(|path| path.is_dir());
     found.ok_or_else(|| {
         CliError::usage(format!("{} is not a directory", path.display())).hint("Create it first, or name another.")

@@ -1,11 +1,17 @@
 //! A chat that has arrived: the whole session follows its view, is proven to be the same chat, and is put where its tool finds
 //! it (SPEC D1, D11).
 
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
 use data_encoding::HEXLOWER;
 use segue_bundle::{Expected, OpenedBundle, Reader, verify_envelope};
 use segue_domain::{Clock as _, PairingId, SessionId, limits};
 use segue_formats::active_view::{ActiveView, TailSink};
 use segue_signed::{BundleKind, SignedKeyCard, Wrap};
+use zeroize::Zeroizing;
 
 use super::{
     arrived::Arrival,
@@ -24,9 +30,18 @@ use crate::{
     remote::{Place, Remote},
 };
 
-/// Waits until the bundle is there, fetches it, proves that it is the chat of `view`, and remembers it. Nothing of it is at its
-/// place before all of it held.
-pub fn fetch(home: &Home, line: &mut Line, claiming: &Claiming, view: &ActiveView, output: &Output) -> Result<Record> {
+/// A chat whose files have come, and that is not yet known to be the one that was moved.
+pub struct Fetched {
+    /// What is known of it.
+    pub record: Record,
+    content: PathBuf,
+    manifest: Zeroizing<Vec<u8>>,
+    envelope: Vec<u8>,
+    _lock: File,
+}
+
+/// Waits until the bundle is there, and fetches it.
+pub fn fetch(home: &Home, line: &mut Line, claiming: &Claiming, view: &ActiveView, output: &Output) -> Result<Fetched> {
     let backfill =
         view.backfill.as_ref().ok_or_else(|| CliError::verification("the view names nothing to follow it"))?;
     let (id, session, secrets) = (claiming.pairing()?, claiming.session()?, Secrets::of(backfill));
@@ -37,19 +52,31 @@ pub fn fetch(home: &Home, line: &mut Line, claiming: &Claiming, view: &ActiveVie
     let remote = &mut line.remote;
     let (opened, envelope) = open(remote, id, view, &secrets)?;
     let library = Library::new(home);
-    let _lock = library.lock(session)?;
+    let lock = library.lock(session)?;
     let content = library.content(session);
     let contents = download::fetch(home, remote, Place::OfPairing(id), &opened, &content, output)?;
     let record = record(session, claiming.own, id, view, &opened, &content);
-    let record = record.and_then(|record| prove(&record, view, &content).map(|()| record));
-    let record = record.inspect_err(|_| drop(std::fs::remove_dir_all(&content)))?;
-    if !claiming.fork {
-        // Before the session: what is here can be given back.
-        Arrival::new(id, &record.session_id, view, claiming.own, &claiming.way_back()?, SystemClock.now())
-            .save(home)?;
+    let record = record.inspect_err(|_| drop(fs::remove_dir_all(&content)))?;
+    Ok(Fetched { record, content, manifest: contents.manifest().encode(), envelope, _lock: lock })
+}
+
+impl Fetched {
+    /// Its native files.
+    pub fn native(&self) -> PathBuf {
+        self.content.join("native")
     }
-    library.save_state(&record, &contents.manifest().encode(), &envelope, None)?;
-    Ok(record)
+
+    /// Proves that it is the chat of `view`, and remembers it.
+    pub fn prove(&self, home: &Home, claiming: &Claiming, view: &ActiveView) -> Result<()> {
+        let (id, record) = (claiming.pairing()?, &self.record);
+        is_of(view, record, &self.native()).inspect_err(|_| drop(fs::remove_dir_all(&self.content)))?;
+        if !claiming.fork {
+            // Before the session: what is here can be given back.
+            Arrival::new(id, &record.session_id, view, claiming.own, &claiming.way_back()?, SystemClock.now())
+                .save(home)?;
+        }
+        Library::new(home).save_state(record, &self.manifest, &self.envelope, None)
+    }
 }
 
 /// The session, when all of it has come before.
@@ -124,7 +151,7 @@ fn record(
     id: PairingId,
     view: &ActiveView,
     opened: &OpenedBundle,
-    content: &std::path::Path,
+    content: &Path,
 ) -> Result<Record> {
     let header = opened.verified().header();
     // The bundle names the snapshot that it was made of: what this device pushes next continues that.
@@ -152,10 +179,10 @@ fn record(
 }
 
 /// The same-chat proof: what was fetched has the head that the view named.
-fn prove(record: &Record, view: &ActiveView, content: &std::path::Path) -> Result<()> {
+fn is_of(view: &ActiveView, record: &Record, native: &Path) -> Result<()> {
     let mut whole = TailSink::default();
     let format = segue_formats::format_for(record.header.tool);
-    format.view(&content.join("native"), &mut whole).map_err(CliError::session)?;
+    format.view(native, &mut whole).map_err(CliError::session)?;
     view.verify_head(&whole.head()).map_err(|error| {
         CliError::verification(format!("this is not the chat that was moved: {error}"))
             .hint("Nothing was put in place. Make a new code on the other device.")

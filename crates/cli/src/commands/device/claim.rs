@@ -1,6 +1,6 @@
 //! `segue device claim`: enters a code, and takes the chat in.
 
-use std::{fs::File, thread};
+use std::{fs::File, path::Path, thread};
 
 use segue_api::pairings::AcknowledgeView;
 use segue_crypto::pairing::Purpose;
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{
     account::Account,
     args::device::ClaimCode,
-    commands::resume,
+    commands::resume::{self, Placed},
     device::{
         arrival,
         arrived::Arrival,
@@ -27,12 +27,15 @@ use crate::{
     library::Record,
     output::Output,
     untrusted::Untrusted,
+    upload::Gate,
 };
 
 /// Takes a chat in.
 pub(super) fn run(options: &ClaimCode, output: &Output) -> Result<()> {
     let home = Home::find()?;
     let account = Account::find(&home)?;
+    // Known to be wrong before the code is used up.
+    let project = options.project.as_deref().map(resume::canonical).transpose()?;
     let given = given::given(Purpose::Handoff, output)?;
     let entered = given.as_ref().map(|given| given.nameplate);
     let begun = if options.dry_run { None } else { Claiming::find(&home, entered)? };
@@ -44,18 +47,13 @@ pub(super) fn run(options: &ClaimCode, output: &Output) -> Result<()> {
         }
         None => enter(options, given, &home, account.as_ref(), output)?,
     };
-    let taken = take_in(&claiming, &mut line, &home, output);
-    let record = taken.inspect_err(|error| {
+    let taken = take_in(&claiming, &mut line, &home, project.as_deref(), output);
+    let placed = taken.inspect_err(|error| {
         // What may succeed another time is kept for it.
         if !matches!(error.exit, Exit::Network | Exit::Error | Exit::Interrupted) {
             drop(claiming.forget(&home));
         }
-    })?;
-    // Meanwhile; it is here whether or not the server hears of it, and what that keeps ends by itself.
-    let told = thread::spawn(move || line.let_go());
-    let placed = resume::place_arrived(&record.session_id, options.project.as_deref(), output);
-    drop(told.join());
-    let placed = placed?;
+    })??;
     claiming.forget(&home)?;
     placed.go_on(options.print, output)
 }
@@ -118,19 +116,53 @@ fn not_fetched(error: CliError) -> CliError {
     }
 }
 
-/// Fetches the whole chat, and says so to the other device when it is here.
-fn take_in(claiming: &Claiming, line: &mut Line, home: &Home, output: &Output) -> Result<Record> {
-    let (id, view) = (claiming.pairing()?, claiming.view()?);
-    let record = match arrival::fetched(home, claiming)? {
-        Some(record) => record,
-        None => arrival::fetch(home, line, claiming, &view, output).map_err(not_fetched)?,
-    };
+/// Fetches the whole chat, proves that it is the one that was moved, says so to the other device, and puts it in place. What
+/// comes of the latter is told apart: the chat is here, whether or not its tool has it yet.
+fn take_in(
+    claiming: &Claiming,
+    line: &mut Line,
+    home: &Home,
+    project: Option<&Path>,
+    output: &Output,
+) -> Result<Result<Placed>> {
+    let view = claiming.view()?;
+    if let Some(record) = arrival::fetched(home, claiming)? {
+        tell(claiming, line, &record, &view, home, output)?;
+        line.let_go();
+        return Ok(resume::place_arrived(&record.session_id, project, output));
+    }
+    let fetched = arrival::fetch(home, line, claiming, &view, output).map_err(not_fetched)?;
+    // It is made ready for its tool while all of it is read for the proof, and put in place when that holds.
+    let gate = Gate::closed();
+    thread::scope(|scope| {
+        let placing = scope.spawn(|| resume::place_proven(&fetched, project, &|| gate.pass().is_ok(), output));
+        let proven = fetched.prove(home, claiming, &view).map_err(not_fetched);
+        let told = proven.and_then(|()| tell(claiming, line, &fetched.record, &view, home, output));
+        gate.decide(told.is_ok());
+        if told.is_ok() {
+            // Meanwhile; it is here whether or not the server hears of it, and what that keeps ends by itself.
+            line.let_go();
+        }
+        let placed = placing.join().expect("placing does not panic");
+        told.map(|()| placed)
+    })
+}
+
+/// Says that the whole chat is here: to the other device, and to the person at this one.
+fn tell(
+    claiming: &Claiming,
+    line: &Line,
+    record: &Record,
+    view: &ActiveView,
+    home: &Home,
+    output: &Output,
+) -> Result<()> {
     let draft = drafts::keep(home, &record.session_id, view.draft.as_ref())?;
     if !claiming.fork {
         // Only now the other device may call it ready here.
         let acknowledgement = claiming.acknowledgement()?.into();
-        let told = line.remote.acknowledge_view(id, &AcknowledgeView { acknowledgement });
-        told.map_err(|error| if error.exit == Exit::Network { error } else { taken_back(home, &record, error) })?;
+        let told = line.remote.acknowledge_view(claiming.pairing()?, &AcknowledgeView { acknowledgement });
+        told.map_err(|error| if error.exit == Exit::Network { error } else { taken_back(home, record, error) })?;
     }
     let value = json!({"session_id": record.session_id, "tool": record.header.tool.as_str(), "messages": view.chat.count,
                        "title": record.header.title, "draft_file": draft});
@@ -138,6 +170,5 @@ fn take_in(claiming: &Claiming, line: &mut Line, home: &Home, output: &Output) -
     let beside = draft.as_ref().map(|draft| format!("\nWhat was being written is in {draft}")).unwrap_or_default();
     let same = if claiming.fork { "a chat of its own from here" } else { "the same chat" };
     let text = format!("{title} is here: {} messages, {same}.{beside}", view.chat.count);
-    output.event("ready", text, value)?;
-    Ok(record)
+    output.event("ready", text, value)
 }

@@ -45,7 +45,7 @@ impl Installer<'_> {
         let _lock = self.library.lock(id)?;
         let record = self.library.find(id)?.unwrap_or(record);
         let native_dir = self.library.content(id).join("native");
-        let installed = self.write(&native_dir, &record.header, project)?;
+        let installed = self.write(&native_dir, &record.header, project, &|| true)?;
         self.remember(record, &installed)?;
         Ok(installed)
     }
@@ -58,7 +58,7 @@ impl Installer<'_> {
         for file in &captured.files {
             stage(file, staged.path())?;
         }
-        let installed = self.write(&staged.path().join("native"), &captured.header, project)?;
+        let installed = self.write(&staged.path().join("native"), &captured.header, project, &|| true)?;
         let (here, there) = (installed.cwd.display(), found.path.display());
         self.output.warn(format!("Continuing a copy in {here}; the session it was made from stays: {there}"));
         if let Some(record) = record {
@@ -68,17 +68,25 @@ impl Installer<'_> {
         Ok(installed)
     }
 
-    fn write(&self, native_dir: &Path, header: &Header, project: Option<&Path>) -> Result<Installed> {
+    /// Puts the files where the tool finds them, if they are `wanted` when they are ready to be.
+    pub(super) fn write(
+        &self,
+        native_dir: &Path,
+        header: &Header,
+        project: Option<&Path>,
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<Installed> {
         let cwd = choose_directory(header, project, self.output)?;
         let fresh_id = uuid(random()?);
-        let installed = self.format.install(self.tools, native_dir, header, &cwd, &fresh_id).map_err(|error| {
+        let installed = self.format.install_if(self.tools, native_dir, header, &cwd, &fresh_id, wanted);
+        let installed = installed.map_err(|error| {
             CliError::new(Exit::Error, "install", format!("the session cannot be written: {error}"))
         })?;
         report(&installed, self.output);
         Ok(installed)
     }
 
-    fn remember(&self, mut record: Record, installed: &Installed) -> Result<()> {
+    pub(super) fn remember(&self, mut record: Record, installed: &Installed) -> Result<()> {
         let Installed { native_id, native_path, cwd, .. } = installed;
         record.native = Some(Native { id: native_id.clone(), path: native_path.clone(), cwd: cwd.clone() });
         self.library.save(&record)
