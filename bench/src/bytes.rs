@@ -126,7 +126,7 @@ impl Git {
         daemon.args(["daemon", "--listen=127.0.0.1", "--export-all", "--enable=receive-pack"]);
         daemon.arg(format!("--port={port}")).arg(format!("--base-path={}", root.join("served").display()));
         let daemon = Daemon::start(&mut daemon, port)?;
-        Ok(Self { copy, proxy: Proxy::start(port)?, _daemon: daemon })
+        Ok(Self { copy, proxy: Proxy::start(port, None)?, _daemon: daemon })
     }
 
     fn run(&self, arguments: &[&str]) -> Result<()> {

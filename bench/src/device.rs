@@ -12,8 +12,9 @@ use segue_e2e::{person::Person, showing::Showing, story::id};
 use tempfile::TempDir;
 
 use crate::generate;
-use crate::measure::{run as run_program, timed};
+use crate::measure::{run as run_program, timed, typing};
 use crate::peers::{Compress, Wormhole};
+use crate::proxy::Line;
 use crate::report::{Spread, load, machine, paired, table};
 use crate::stage::{Stage, Way, native_id};
 
@@ -21,7 +22,7 @@ use crate::stage::{Stage, Way, native_id};
 const WAYS: [&str; 3] = ["segue, a device of the account", "segue, a guest that is let in at once", "wormhole-rs"];
 
 /// How often `wormhole-rs` may be tried in a round.
-const TRIES_MAX: u64 = 3;
+const TRIES_MAX: u64 = 6;
 
 /// How much to measure.
 #[derive(Args)]
@@ -32,6 +33,12 @@ pub(crate) struct Options {
     /// Sizes in MB
     #[arg(long, value_delimiter = ',', default_value = "1,10")]
     mb: Vec<u64>,
+    /// Megabits a second of the line to the server or relay, in each direction; without it all is on this machine
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    mbit: Option<u32>,
+    /// How long that line takes in each direction, in ms
+    #[arg(long, default_value_t = 10, requires = "mbit", value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    delay_ms: u32,
 }
 
 /// Everybody, with everything that is done once already done.
@@ -45,13 +52,17 @@ struct Scene {
 /// Measures and prints.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let root = TempDir::new()?;
+    let way = options.mbit.map_or(Way::Direct, |mbit| Way::Line(Line { mbit, delay_ms: options.delay_ms }));
     let mut scene = Scene {
-        stage: Stage::begin(&root.path().join("segue"), true, Way::Direct)?,
-        wormhole: Wormhole::begin(&root.path().join("wormhole"), Way::Direct, Compress::Not)?,
+        stage: Stage::begin(&root.path().join("segue"), true, way)?,
+        wormhole: Wormhole::begin(&root.path().join("wormhole"), way, Compress::Not)?,
         root: root.path().to_owned(),
         machines: 0,
     };
     println!("{}\n", machine());
+    if let Way::Line(Line { mbit, delay_ms }) = way {
+        println!("Each device to the server or relay: {mbit} Mbit/s and {delay_ms} ms, in each direction.\n");
+    }
     let mut round = 0;
     for &mb in &options.mb {
         let (before, mut figures) = (load(), [Vec::new(), Vec::new(), Vec::new()]);
@@ -98,7 +109,9 @@ impl Scene {
         let source = showing.let_anybody_in();
         let there = there.with("SEGUE_DEVICE_CODE", code);
         let words = ["--json", "--yes", "device", "claim", "--project", ".", "--print", "--server"];
-        let words: Vec<&str> = words.into_iter().chain([self.stage.server.url()]).collect();
+        let url = self.stage.url()?;
+        let words: Vec<&str> = words.into_iter().chain([url.as_str()]).collect();
+        typing();
         let (ran, wall) = timed(|| there.run(&words))?;
         ensure!(ran.code == 0, "{}{}", ran.stdout, ran.stderr);
         let source = source.join().map_err(|_| anyhow::anyhow!("reading the source panicked"))??;

@@ -32,6 +32,11 @@ pub(crate) fn pause(length: Duration) {
     thread::sleep(length);
 }
 
+/// As long as a person takes at least between reading a code and typing its last symbol elsewhere.
+pub(crate) fn typing() {
+    pause(Duration::from_secs(1));
+}
+
 /// Runs a program to its end, which must be a success; its output.
 pub(crate) fn run(command: &mut Command) -> Result<Output> {
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {command:?}"))?;

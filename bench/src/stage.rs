@@ -12,7 +12,7 @@ use segue_e2e::{
     story::{ANN, BEN, id},
 };
 
-use crate::proxy::Proxy;
+use crate::proxy::{Line, Proxy};
 
 /// How the two reach their server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,19 @@ pub(crate) enum Way {
     Direct,
     /// Through a proxy that counts.
     Counted,
+    /// Over a line as there is between two places.
+    Line(Line),
+}
+
+impl Way {
+    /// What stands before a port of this machine, if something does.
+    pub(crate) fn proxy(self, port: u16) -> Result<Option<Proxy>> {
+        match self {
+            Self::Direct => Ok(None),
+            Self::Counted => Proxy::start(port, None).map(Some),
+            Self::Line(line) => Proxy::start(port, Some(line)).map(Some),
+        }
+    }
 }
 
 /// A server, Ann and Ben. Authentication is on and SQLite commits with `synchronous=FULL`, as always.
@@ -55,7 +68,7 @@ impl Stage {
         }
         let server = Server::start(&root.join("server"), &options)?;
         let port = port_of(server.url())?;
-        let proxy = if way == Way::Counted { Some(Proxy::start(port)?) } else { None };
+        let proxy = way.proxy(port)?;
         let through = proxy.as_ref().map_or(port, Proxy::port);
         let [ann, ben] = ["ann", "ben"].map(|name| Person::new(&root.join(name)));
         let (mut ann, mut ben) = (ann?, ben?);
@@ -69,6 +82,13 @@ impl Stage {
         let invite = id(&ann.json(&["invite", BEN, "--vouch"])?, "link")?;
         ben.json(&["join", &by_way(&invite)])?;
         Ok(Self { server, ann, ben, proxy })
+    }
+
+    /// Where clients find the server.
+    pub(crate) fn url(&self) -> Result<String> {
+        let (url, port) = (self.server.url(), port_of(self.server.url())?);
+        let through = self.proxy.as_ref().map_or(port, Proxy::port);
+        Ok(url.replace(&format!(":{port}"), &format!(":{through}")))
     }
 
     /// Hands one of Ann's sessions over, from her command to the bytes on Ben's disk; the path of those.

@@ -51,7 +51,7 @@ impl Scp {
             fs::create_dir_all("/run/sshd")?;
         }
         let sshd = Daemon::start(Command::new(sshd).args(["-D", "-f"]).arg(root.join("sshd_config")), port)?;
-        let proxy = if way == Way::Counted { Some(Proxy::start(port)?) } else { None };
+        let proxy = way.proxy(port)?;
         let through = proxy.as_ref().map_or(port, Proxy::port);
         let settings = [
             format!("Port={through}"),

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use segue_e2e::fault::signal;
 
 use super::Peer;
-use crate::measure::{Daemon, checked, free_port, run, timed};
+use crate::measure::{Daemon, checked, free_port, run, timed, typing};
 use crate::proxy::{Bytes, Proxy};
 use crate::stage::Way;
 use crate::tools;
@@ -47,9 +47,8 @@ impl Wormhole {
         };
         let (mailbox, relay) = (serve("wormhole-mailbox", mailbox_port)?, serve("transitrelay", relay_port)?);
         let (mut proxies, mut ports) = (Vec::new(), [mailbox_port, relay_port]);
-        if way == Way::Counted {
-            for port in &mut ports {
-                let proxy = Proxy::start(*port)?;
+        for port in &mut ports {
+            if let Some(proxy) = way.proxy(*port)? {
                 *port = proxy.port();
                 proxies.push(proxy);
             }
@@ -57,7 +56,7 @@ impl Wormhole {
         let options = vec![
             format!("--rendezvous-server=ws://127.0.0.1:{}/v1", ports[0]),
             format!("--relay-server=tcp://127.0.0.1:{}", ports[1]),
-            if way == Way::Counted { "--force-relay" } else { "--force-direct" }.to_owned(),
+            if way == Way::Direct { "--force-direct" } else { "--force-relay" }.to_owned(),
         ];
         Ok(Self { program: tools::wormhole()?, root: root.to_owned(), compress, mailbox, relay, proxies, options })
     }
@@ -70,6 +69,8 @@ impl Wormhole {
         let mut said = BufReader::new(sending.stdout.take().context("it has no standard output")?).lines();
         let shown = said.by_ref().map_while(Result::ok).any(|line| line.contains(&code));
         ensure!(shown, "wormhole-rs send shows no code");
+        typing();
+        let sender = sending.id();
         let ((got, watching), wall) = timed(|| {
             let receiving = self.client("receive").args(["--noconfirm", "--out-dir"]).arg(&inbox).arg(&code).spawn()?;
             let receiver = receiving.id();
@@ -85,6 +86,10 @@ impl Wormhole {
             });
             Ok((receiving.wait_with_output()?, watching))
         })?;
+        if !got.status.success() {
+            // Its sender would wait for ever.
+            drop(signal("KILL", sender));
+        }
         watching.join().map_err(|_| anyhow!("watching the sender panicked"))??;
         checked("wormhole-rs receive", got)?;
         Ok((inbox.join(session.file_name().context("a file has a name")?), wall))
