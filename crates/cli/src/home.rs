@@ -153,12 +153,8 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     })
 }
 
-/// Reads all JSON files of a folder, in no order; none where it is not there. What a killed command left half-written is none.
-pub fn read_all<T: DeserializeOwned>(folder: &Path) -> Result<Vec<T>> {
-    read_each(folder).into_iter().collect()
-}
-
-/// The same, each by itself.
+/// Reads all JSON files of a folder, each by itself and in no order; none where it is not there. What a killed command left
+/// half-written is none.
 pub fn read_each<T: DeserializeOwned>(folder: &Path) -> Vec<Result<T>> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let whole = entries.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));

@@ -147,7 +147,7 @@ impl Output {
         Ok(line.trim().to_owned())
     }
 
-    /// One line from standard input that is no terminal, as a script gives it; `None` when there is none. Whoever left it open
+    /// The first line from standard input that is no terminal and holds something, as a script gives it; `None` when there is none. Whoever left it open
     /// without meaning to is told what it is that the command waits for.
     ///
     /// # Errors
@@ -160,11 +160,16 @@ impl Output {
         if poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&Timespec::default())) == Ok(0) {
             self.notice(format!("Waiting for {what} on standard input; --no-input if there is none."));
         }
-        let mut line = String::new();
-        let read = stdin.lock().take(bytes_max).read_line(&mut line);
-        read.map_err(|error| CliError::usage(format!("{what} cannot be read from standard input: {error}")))?;
-        let line = line.trim();
-        Ok((!line.is_empty()).then(|| line.to_owned()))
+        // Editors put a byte order mark before the first line, and people an empty one.
+        for line in stdin.lock().take(bytes_max).lines() {
+            let line =
+                line.map_err(|error| CliError::usage(format!("{what} cannot be read from standard input: {error}")))?;
+            let line = line.trim_start_matches('\u{feff}').trim();
+            if !line.is_empty() {
+                return Ok(Some(line.to_owned()));
+            }
+        }
+        Ok(None)
     }
 
     /// Says why the command failed, and gives its exit code.

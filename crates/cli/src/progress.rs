@@ -4,41 +4,44 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output::Output;
 
-/// A bar that counts bytes; silent where nobody watches.
-pub struct Progress(ProgressBar);
+/// A bar that counts bytes; silent where nobody watches, and until there is something to count.
+pub struct Progress {
+    bar: ProgressBar,
+    watched: bool,
+}
 
 impl Progress {
     /// A bar that begins with `verb`.
     pub fn bytes(output: &Output, verb: &'static str) -> Self {
-        if !output.shows_progress() {
-            return Self(ProgressBar::hidden());
-        }
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
         let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_message(verb);
-        Self(bar)
+        Self { bar, watched: output.shows_progress() }
     }
 
     /// There are `bytes` more to come.
     pub fn expect(&self, bytes: u64) {
-        self.0.inc_length(bytes);
+        if self.watched && self.bar.length() == Some(0) {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.bar.inc_length(bytes);
     }
 
     /// `bytes` more were moved, of a number that nobody knows yet.
     pub fn moved(&self, bytes: u64) {
-        self.0.inc_length(bytes);
-        self.0.inc(bytes);
+        self.expect(bytes);
+        self.advance(bytes);
     }
 
     /// `bytes` more were moved.
     pub fn advance(&self, bytes: u64) {
-        self.0.inc(bytes);
+        self.bar.inc(bytes);
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }

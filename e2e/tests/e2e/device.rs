@@ -21,13 +21,13 @@ use tempfile::TempDir;
 pub(crate) const SESSION: &str = "60fd7404-3e8f-43d7-a6d0-56fe9768814d";
 
 /// Ann, who has a session, and a machine that knows nobody.
-struct Scene {
-    story: Story,
-    other: Person,
+pub(crate) struct Scene {
+    pub(crate) story: Story,
+    pub(crate) other: Person,
 }
 
 impl Scene {
-    fn begin(root: &Path) -> Result<Self> {
+    pub(crate) fn begin(root: &Path) -> Result<Self> {
         let story = Story::begin(root)?;
         story.ann.record(&fixture("claude-code", "2.1.197"))?;
         Ok(Self { story, other: Person::new(&root.join("other"))? })
@@ -41,11 +41,11 @@ impl Scene {
         Ok(device)
     }
 
-    fn show(&self, more: &[&str]) -> Result<Showing> {
+    pub(crate) fn show(&self, more: &[&str]) -> Result<Showing> {
         Showing::start(&self.story.ann, &[&[SESSION], more].concat())
     }
 
-    fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         self.story.server.url()
     }
 }

@@ -8,6 +8,7 @@ mod contract;
 mod demo;
 mod device;
 mod device_return;
+mod device_slips;
 mod devices;
 #[cfg(target_os = "linux")]
 mod faults;

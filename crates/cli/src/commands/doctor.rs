@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     account::Account,
+    device::notes,
     environment::{self, SystemClock},
     error::{CliError, Exit, Result},
     home::Home,
@@ -28,7 +29,7 @@ struct Check {
 /// Checks.
 pub(super) fn run(output: &Output) -> Result<()> {
     let home = Home::find()?;
-    let mut checks = vec![folder(&home), tools()?];
+    let mut checks = vec![folder(&home), notes(&home), tools()?];
     match Account::find(&home) {
         Ok(None) => checks.push(Check { name: "account", good: false, says: "nobody: segue join LINK".to_owned() }),
         Ok(Some(account)) => checks.extend(server(&account)?),
@@ -57,6 +58,13 @@ fn folder(home: &Home) -> Check {
         },
     };
     Check { name: "folder", good, says }
+}
+
+/// Which chats are on other devices, and where others came from, can be read.
+fn notes(home: &Home) -> Check {
+    let damaged: Vec<_> = notes::damaged(home).iter().map(|damage| format!("{damage}. {}", damage.hint)).collect();
+    let says = if damaged.is_empty() { "of chats that moved: whole".to_owned() } else { damaged.join("\n") };
+    Check { name: "notes", good: damaged.is_empty(), says }
 }
 
 fn tools() -> Result<Check> {

@@ -152,9 +152,9 @@ impl Arrival {
         home::read_json(&home.path(&format!("arrived/{session_id}.json")))
     }
 
-    /// All of them, newest first. After a day nothing can be given back, and no key is kept.
+    /// All that can be read, newest first. After a day nothing can be given back, and no key is kept.
     pub fn all(home: &Home, now: Timestamp) -> Result<Vec<Self>> {
-        let mut all: Vec<Self> = home::read_all(&home.path("arrived"))?;
+        let mut all: Vec<Self> = home::read_each(&home.path("arrived")).into_iter().flatten().collect();
         for arrival in &mut all {
             let until = Timestamp::from_millis(arrival.at).plus_hours(limits::PAIRING_TOMBSTONE_HOURS);
             if now >= until && arrival.token.is_some() {

@@ -98,9 +98,9 @@ impl Moved {
         home::read_json(&home.path(&format!("moved/{session_id}.json")))
     }
 
-    /// All of them, newest first. After a day nothing comes back, and no key is kept.
+    /// All that can be read, newest first. After a day nothing comes back, and no key is kept.
     pub fn all(home: &Home, now: Timestamp) -> Result<Vec<Self>> {
-        let mut all: Vec<Self> = home::read_all(&home.path("moved"))?;
+        let mut all: Vec<Self> = home::read_each(&home.path("moved")).into_iter().flatten().collect();
         for moved in &mut all {
             if moved.return_key.is_some() && !moved.may_come_back(now) {
                 moved.return_key = None;

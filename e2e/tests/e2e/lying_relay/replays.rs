@@ -84,7 +84,7 @@ fn nothing_of_another_pairing_is_taken_for_this_one() -> Result<()> {
     let body = |step| {
         let bytes = other(&format!("{step:?}"));
         let lie = changed(Destination, step, Answered, move |answer| answer.body.clone_from(&bytes));
-        Case::new(format!("the {step:?} of another pairing"), lie, Waits::Delivering, LEFT, UNVERIFIED)
+        Case::new(format!("the {step:?} of another pairing"), lie, Waits::Nobody, (10, "not_taken"), UNVERIFIED)
     };
     let offer = other("offer");
     tell(

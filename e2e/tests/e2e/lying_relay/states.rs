@@ -96,7 +96,7 @@ fn a_delivery_that_is_said_to_be_over_is_taken_back() -> Result<()> {
                 event.more.push(over);
             }
         });
-        Case::new(format!("the guest hears {reason}"), lie, Waits::Delivering, LEFT, (10, "taken_back"))
+        Case::new(format!("the guest hears {reason}"), lie, Waits::Nobody, (10, "not_taken"), (10, "taken_back"))
     };
     let kept_back = events(Destination, |event| event.set("release", Value::Null));
     tell(
@@ -118,8 +118,8 @@ fn a_delivery_that_is_said_to_be_over_is_taken_back() -> Result<()> {
                     }
                     if passing.is(Destination, Step::Bundle, Asked) { no_such_thing() } else { Fate::Pass }
                 }),
-                Waits::Delivering,
-                LEFT,
+                Waits::Nobody,
+                (10, "not_taken"),
                 (4, "not_found"),
             ),
         ],

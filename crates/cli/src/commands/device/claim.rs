@@ -18,6 +18,7 @@ use crate::{
         claiming::Claiming,
         drafts,
         entering::{self, Arrived, Line},
+        farewell::Farewell,
         given::{self, Given},
         preview,
     },
@@ -51,6 +52,7 @@ pub(super) fn run(options: &ClaimCode, output: &Output) -> Result<()> {
     let placed = taken.inspect_err(|error| {
         // What may succeed another time is kept for it.
         if !matches!(error.exit, Exit::Network | Exit::Error | Exit::Interrupted) {
+            line.let_go();
             drop(claiming.forget(&home));
         }
     })??;
@@ -87,11 +89,16 @@ fn look(arrived: &Arrived, options: &ClaimCode, account: Option<&Account>, outpu
     if options.dry_run {
         return Err(not_taken("nothing was taken in (--dry-run)"));
     }
-    let trusted = arrived.is_from_own_device(account)?;
-    if !trusted && !output.agrees("Continue this chat here?", "Say --yes where nobody can be asked.")? {
-        return Err(not_taken("the chat was not taken in"));
+    if arrived.is_from_own_device(account)? {
+        return Ok(view);
     }
-    Ok(view)
+    let (remote, id) = (arrived.line.remote.again(), arrived.line.id);
+    let _farewell = Farewell::before_interrupt(move || drop(remote.complete_pairing(id)));
+    if output.agrees("Continue this chat here?", "Say --yes where nobody can be asked.")? {
+        Ok(view)
+    } else {
+        Err(not_taken("the chat was not taken in"))
+    }
 }
 
 fn not_taken(text: &str) -> CliError {

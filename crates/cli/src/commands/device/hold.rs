@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     account::Account,
     commands::list::day,
-    device::{arrived::Arrival, held::Moved, shown},
+    device::{arrived::Arrival, held::Moved, notes, shown},
     environment::{self, SystemClock},
     error::{CliError, Exit, Result},
     home::Home,
@@ -22,6 +22,9 @@ pub(super) fn status(output: &Output) -> Result<()> {
     let home = Home::find()?;
     let account = Account::find(&home)?;
     let arrivals = Arrival::all(&home, SystemClock.now())?;
+    for damage in notes::damaged(&home) {
+        output.warn(format!("Warning: {damage}. {}", damage.hint));
+    }
     if account.is_none() && arrivals.is_empty() {
         Account::load(&home)?;
     }
@@ -69,10 +72,24 @@ fn away(remote: &Remote, moved: &Moved) -> Result<(String, Value)> {
         String::new()
     };
     let (state, reason) = (Untrusted(&state).short(20), Untrusted(&reason).short(20));
-    let line = format!("{}  {state} ({reason})  “{holder}”  since {}{back}", moved.session_id, day(moved.at));
+    let stands = stands(&state, &reason);
+    let line = format!("{}  {stands} “{holder}”  since {}{back}", moved.session_id, day(moved.at));
     let value = json!({"session_id": moved.session_id, "pairing_id": moved.pairing_id, "state": state, "reason": reason,
                        "holder": moved.holder, "at": moved.at, "returned": returned});
     Ok((line, value))
+}
+
+/// What the server's words for it mean.
+fn stands(state: &str, reason: &str) -> String {
+    let known = match (state, reason) {
+        ("issued", _) => "may go to",
+        ("claimed", "delivering") => "is on its way to",
+        ("claimed", "acknowledged" | "completed") => "is held by",
+        ("claimed", "taken_back" | "lapsed") => "did not arrive on",
+        ("revoked" | "expired", _) => "was not taken by",
+        _ => return format!("is {state} ({reason}):"),
+    };
+    known.to_owned()
 }
 
 /// Ends a code that is shown, also by another process or another device of the account.
