@@ -112,11 +112,10 @@ impl Moving<'_> {
         let (gate, draft) = (Gate::closed(), self.wanted.draft.take());
         // All of it is sealed while the view goes ahead, and sent behind that.
         let (packed, pushed) = thread::scope(|scope| {
-            let (uploader, session) = (self.offering.uploader, &mut session);
+            let (uploader, session, keeper) = (self.offering.uploader, &mut session, gate.keeper());
             let pushing = scope.spawn(|| backfill::push(uploader, &gate, session, told.private));
             let packed = self.pack(let_in, &told, &chat, draft).map_err(|error| self.offering.given_up(error));
-            let sent = packed.and_then(|packed| self.send_view(packed));
-            gate.decide(sent.is_ok());
+            let sent = packed.and_then(|packed| self.send_view(packed)).inspect(|_| keeper.open());
             (sent, pushing.join().expect("pushing does not panic"))
         });
         let Packed { secrets, released, moved, .. } = packed?;

@@ -22,11 +22,16 @@ impl Gate {
         Self { open: Mutex::new(None), changed: Condvar::new() }
     }
 
-    /// Decides: what waits is sent, or is given up.
-    pub fn decide(&self, open: bool) {
+    /// The first decision counts.
+    fn decide(&self, open: bool) {
         // A decision is whole whenever the lock is free.
-        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(open);
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(open);
         self.changed.notify_all();
+    }
+
+    /// Who decides. Dropped without a decision, it gives up what waits: nobody waits for ever.
+    pub fn keeper(&self) -> Keeper<'_> {
+        Keeper(self)
     }
 
     /// Waits for the decision.
@@ -43,6 +48,23 @@ impl Gate {
     }
 }
 
+/// Who decides, and must not leave without.
+#[derive(Debug)]
+pub struct Keeper<'a>(&'a Gate);
+
+impl Keeper<'_> {
+    /// Lets pass what waits.
+    pub fn open(self) {
+        self.0.decide(true);
+    }
+}
+
+impl Drop for Keeper<'_> {
+    fn drop(&mut self) {
+        self.0.decide(false);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,7 +76,12 @@ mod tests {
             let gate = Gate::closed();
             thread::scope(|scope| {
                 let waiting = [(); 2].map(|()| scope.spawn(|| gate.pass().is_ok()));
-                gate.decide(open);
+                let keeper = gate.keeper();
+                if open {
+                    keeper.open();
+                } else {
+                    drop(keeper);
+                }
                 assert_eq!(waiting.map(|waits| waits.join().unwrap()), [open; 2]);
             });
             assert_eq!(gate.pass().is_ok(), open);

@@ -142,16 +142,16 @@ fn take_in(
     // It is made ready for its tool while all of it is read for the proof, and put in place when that holds.
     let gate = Gate::closed();
     thread::scope(|scope| {
+        let keeper = gate.keeper();
         let placing = scope.spawn(|| resume::place_proven(&fetched, project, &|| gate.pass().is_ok(), output));
         let proven = fetched.prove(home, claiming, &view).map_err(not_fetched);
         let told = proven.and_then(|()| tell(claiming, line, &fetched.record, &view, home, output));
-        gate.decide(told.is_ok());
-        if told.is_ok() {
+        told.map(|()| {
+            keeper.open();
             // Meanwhile; it is here whether or not the server hears of it, and what that keeps ends by itself.
             line.let_go();
-        }
-        let placed = placing.join().expect("placing does not panic");
-        told.map(|()| placed)
+            placing.join().expect("placing does not panic")
+        })
     })
 }
 
