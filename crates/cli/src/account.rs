@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use data_encoding::BASE64URL_NOPAD;
 use segue_crypto::{DeviceKey, Keyring, UserRoot, root::EpochKeys};
 use segue_domain::{Clock as _, DeviceId};
 use segue_signed::{Device, DeviceKind, KeyCard, SignedKeyCard, keycard::DEVICES_MAX, sha256};
@@ -11,6 +10,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
+    base64url,
     environment::{SystemClock, random, rng},
     error::{CliError, Exit, Result},
     home::{self, Home},
@@ -78,11 +78,11 @@ impl Account {
             device_id: this.map(|device| device.id.clone()).unwrap_or_default(),
             epoch: card.epoch,
             device_events: parts.device_events,
-            token: BASE64URL_NOPAD.encode(parts.token),
-            root: BASE64URL_NOPAD.encode(parts.root.expose()),
+            token: base64url::encode(parts.token),
+            root: base64url::encode(parts.root.expose()),
             older_roots: parts.keyring.roots().map(|(epoch, root)| (epoch, encode(root))).collect(),
-            device_key: BASE64URL_NOPAD.encode(parts.device_key.expose()),
-            key_card: BASE64URL_NOPAD.encode(&parts.key_card.encode()),
+            device_key: base64url::encode(parts.device_key.expose()),
+            key_card: base64url::encode(&parts.key_card.encode()),
         }
     }
 
@@ -178,7 +178,7 @@ impl Account {
             self.older_roots.insert(self.epoch, old);
             self.epoch = card.card.epoch;
         }
-        self.key_card = BASE64URL_NOPAD.encode(&card.encode());
+        self.key_card = base64url::encode(&card.encode());
     }
 
     /// Forgets who is signed in here: this device was removed.
@@ -188,13 +188,13 @@ impl Account {
 
     /// One's own signed key card.
     pub fn key_card(&self) -> Result<SignedKeyCard> {
-        let bytes = BASE64URL_NOPAD.decode(self.key_card.as_bytes()).map_err(|_| damaged())?;
+        let bytes = base64url::decode(&self.key_card).ok_or_else(damaged)?;
         SignedKeyCard::parse(&bytes).map_err(|_| damaged())
     }
 }
 
 fn encode(root: &UserRoot) -> String {
-    BASE64URL_NOPAD.encode(root.expose())
+    base64url::encode(root.expose())
 }
 
 /// An account that has come to this machine, which is no device of it yet.
@@ -265,8 +265,7 @@ pub fn with_device(card: &KeyCard, root: &UserRoot, id: &str, key: &DeviceKey) -
 }
 
 fn secret(text: &str) -> Result<Zeroizing<[u8; 32]>> {
-    let bytes = Zeroizing::new(BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| damaged())?);
-    <[u8; 32]>::try_from(bytes.as_slice()).map(Zeroizing::new).map_err(|_| damaged())
+    base64url::fixed(text).ok_or_else(damaged)
 }
 
 fn damaged() -> CliError {

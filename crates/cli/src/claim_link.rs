@@ -2,7 +2,6 @@
 //! the handoff's key; `sender` is the first 16 bytes of the fingerprint of the sender's identity key, so that a handoff by
 //! anybody else is refused. Both stand in the fragment, which no browser or proxy sends on.
 
-use data_encoding::BASE64URL_NOPAD;
 use segue_crypto::InviteSecret;
 use segue_domain::InviteId;
 use segue_signed::roster::identity_fingerprint;
@@ -11,6 +10,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
+    base64url,
     error::{CliError, Result},
     home::{self, Home},
     output::Output,
@@ -43,11 +43,8 @@ impl ClaimLink {
         let fragment = Zeroizing::new(url.fragment().ok_or_else(wrong)?.to_owned());
         let rest = fragment.strip_prefix(VERSION).and_then(|rest| rest.strip_prefix('.')).ok_or_else(wrong)?;
         let (secret, sender) = rest.split_once('.').ok_or_else(wrong)?;
-        let bytes = |text: &str| {
-            let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok().map(Zeroizing::new);
-            bytes.and_then(|bytes| <[u8; 16]>::try_from(bytes.as_slice()).ok()).ok_or_else(wrong)
-        };
-        let (secret, sender) = (InviteSecret::from_bytes(bytes(secret)?), bytes(sender)?);
+        let bytes = |text: &str| base64url::fixed::<16>(text).ok_or_else(wrong);
+        let (secret, sender) = (InviteSecret::from_bytes(*bytes(secret)?), *bytes(sender)?);
         let id = InviteId::from_bytes(secret.id()).to_string();
         if url.path().rsplit_once("/i/").is_none_or(|(_, named)| named != id) {
             return Err(wrong());
@@ -69,7 +66,7 @@ impl ClaimLink {
     pub fn write(server: &Url, secret: &InviteSecret, identity_key: &[u8; 32]) -> String {
         let base = server.as_str().trim_end_matches('/');
         let (id, sender) = (InviteId::from_bytes(secret.id()), &identity_fingerprint(identity_key)[..SENDER_BYTES]);
-        let (secret, sender) = (BASE64URL_NOPAD.encode(secret.expose()), BASE64URL_NOPAD.encode(sender));
+        let (secret, sender) = (base64url::encode(secret.expose()), base64url::encode(sender));
         format!("{base}/i/{id}#{VERSION}.{secret}.{sender}")
     }
 
@@ -102,7 +99,7 @@ impl Kept {
     /// Keeps the secret of a handoff's link, for its owner only (0600).
     pub fn save(home: &Home, handoff: &str, email: &str, secret: &InviteSecret) -> Result<()> {
         home::create_dir(&home.path("claim-links"))?;
-        let kept = Self { v: 1, email: email.to_owned(), secret: BASE64URL_NOPAD.encode(secret.expose()) };
+        let kept = Self { v: 1, email: email.to_owned(), secret: base64url::encode(secret.expose()) };
         home::write_json(&home.path(&format!("claim-links/{handoff}.json")), &kept)
     }
 
@@ -110,8 +107,8 @@ impl Kept {
     pub fn find(home: &Home, handoff: &str) -> Result<Option<(String, InviteSecret)>> {
         let kept: Option<Self> = home::read_json(&home.path(&format!("claim-links/{handoff}.json")))?;
         let read = |kept: Self| {
-            let bytes = BASE64URL_NOPAD.decode(kept.secret.as_bytes()).ok()?.try_into().ok()?;
-            Some((kept.email, InviteSecret::from_bytes(bytes)))
+            let bytes = base64url::fixed(&kept.secret)?;
+            Some((kept.email, InviteSecret::from_bytes(*bytes)))
         };
         Ok(kept.and_then(read))
     }

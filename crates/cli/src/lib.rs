@@ -7,7 +7,7 @@
 //! * [`remote`]: the typed client of `segue-api`; the only module that knows the network.
 //! * [`bindings`], [`provenance`], [`active_ticket`]: which session belongs to which project, and what it is about there.
 //! * [`capture`], [`upload`], [`download`]: a session on its way out and in; [`spool`]: a pack between two of them.
-//! * [`output`], [`untrusted`], [`progress`], [`error`]: what a person sees.
+//! * [`output`], [`untrusted`], [`progress`], [`error`]: what a person sees. [`base64url`]: what files and links hold.
 //!
 //! Nothing here is built before it is needed: `segue list` starts no runtime, loads no TLS and reads no account.
 //!
@@ -17,6 +17,7 @@
 pub mod account;
 pub mod active_ticket;
 pub mod args;
+pub mod base64url;
 pub mod bindings;
 pub mod capture;
 pub mod claim_link;

@@ -1,10 +1,12 @@
 //! Join links: `https://HOST/join#1.<token>`. The token stands in the fragment, which no browser or proxy sends on.
 
-use data_encoding::BASE64URL_NOPAD;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::error::{CliError, Result};
+use crate::{
+    base64url,
+    error::{CliError, Result},
+};
 
 const VERSION: &str = "1";
 
@@ -28,8 +30,7 @@ impl JoinLink {
         let mut server = Url::parse(text.trim()).map_err(|_| wrong())?;
         let fragment = server.fragment().ok_or_else(wrong)?.to_owned();
         let token = fragment.strip_prefix(VERSION).and_then(|rest| rest.strip_prefix('.')).ok_or_else(wrong)?;
-        let token = Zeroizing::new(BASE64URL_NOPAD.decode(token.as_bytes()).map_err(|_| wrong())?);
-        let token = Zeroizing::new(<[u8; 32]>::try_from(token.as_slice()).map_err(|_| wrong())?);
+        let token = base64url::fixed(token).ok_or_else(wrong)?;
         if !matches!(server.scheme(), "https" | "http") || !server.path().ends_with("/join") {
             return Err(wrong());
         }
@@ -43,7 +44,7 @@ impl JoinLink {
     /// The link as a person passes it on.
     pub fn write(server: &Url, token: &[u8; 32]) -> String {
         let base = server.as_str().trim_end_matches('/');
-        format!("{base}/join#{VERSION}.{}", BASE64URL_NOPAD.encode(token))
+        format!("{base}/join#{VERSION}.{}", base64url::encode(token))
     }
 }
 

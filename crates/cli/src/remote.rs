@@ -21,7 +21,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use data_encoding::HEXLOWER;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header, header::HeaderValue};
 use segue_api::{Code, IDEMPOTENCY_KEY, Problem, devices::DEVICE_EVENTS, pairings::PAIRING_TOKEN};
 use segue_signed::{Parcel, parcel};
@@ -36,6 +36,7 @@ pub use self::{
 };
 use crate::{
     account::Account,
+    base64url,
     environment::random,
     error::{CliError, Exit, Result, of_code},
     home::Home,
@@ -186,7 +187,7 @@ impl Remote {
 
     /// Presents a token in a header from now on.
     fn present(&mut self, header: &'static str, token: &[u8; 32]) {
-        let value = HeaderValue::try_from(BASE64URL_NOPAD.encode(token));
+        let value = HeaderValue::try_from(base64url::encode(token));
         let mut value = value.expect("base64url stands in a header");
         value.set_sensitive(true);
         self.capabilities.push((header, value));

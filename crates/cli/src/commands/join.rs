@@ -5,7 +5,7 @@
 
 mod by_code;
 
-use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use data_encoding::HEXLOWER;
 use segue_api::account::{Invitation, Join, OpenInvite, SignUp};
 use segue_crypto::{DeviceKey, Keyring, RecoveryCode, UserRoot, fingerprint::fingerprint};
 use segue_domain::{Clock as _, DeviceId};
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     account::{Account, NewAccount, PendingJoin},
-    args,
+    args, base64url,
     environment::{self, SystemClock, random},
     error::{CliError, Exit, Result},
     home::Home,
@@ -172,8 +172,8 @@ fn begin(
         invite_hash,
         account,
         recovery_code: code.expose().to_string(),
-        recovery_root: BASE64URL_NOPAD.encode(&sealed),
-        recovery_auth_hash: BASE64URL_NOPAD.encode(&code.recover_auth_hash()),
+        recovery_root: base64url::encode(&sealed),
+        recovery_auth_hash: base64url::encode(&code.recover_auth_hash()),
         name,
         device_name,
     })
@@ -206,7 +206,7 @@ fn request(pending: &PendingJoin, link: &JoinLink) -> Result<Join> {
 }
 
 fn stored(text: &str) -> Result<Vec<u8>> {
-    BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| {
+    base64url::decode(text).map(|bytes| bytes.to_vec()).ok_or_else(|| {
         CliError::new(Exit::Error, "pending_damaged", "the unfinished join on this machine is damaged")
             .hint("Remove the folder joins in the client's folder and ask for a new invite.")
     })

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use data_encoding::BASE64URL_NOPAD;
 use segue_api::tokens::{CreateToken, TOKEN_PREFIX, Token as Made};
 use segue_domain::{Scope, TokenId};
 use segue_signed::sha256;
@@ -13,6 +12,7 @@ use super::list::day;
 use crate::{
     account::Account,
     args::tokens::Token,
+    base64url,
     environment::random,
     error::{CliError, Result},
     home::Home,
@@ -41,7 +41,7 @@ fn create(account: &Account, remote: &Remote, name: &str, scopes: &[Scope], days
         expires_in_days: days,
         token_hash: sha256(&*secret).to_vec().into(),
     })?;
-    let token = Zeroizing::new(format!("{TOKEN_PREFIX}{}", BASE64URL_NOPAD.encode(&*secret)));
+    let token = Zeroizing::new(format!("{TOKEN_PREFIX}{}", base64url::encode(&*secret)));
     let value = json!({
         "token_id": made.token_id, "token": token.as_str(), "scopes": made.scopes, "expires_at": made.expires_at,
     });

@@ -1,8 +1,7 @@
 //! Chats that came from another device: `arrived/<ses_…>.json`, and what it takes to give one back within a day. One that was
 //! given back is not resumed, pushed or handed over here until it is forked (SPEC D12, D15).
 
-use data_encoding::BASE64URL_NOPAD;
-use segue_crypto::pairing::{RETURN_KEY_BYTES, ReturnSealer};
+use segue_crypto::pairing::ReturnSealer;
 use segue_domain::{PairingId, Timestamp, limits};
 use segue_formats::active_view::{ActiveView, Draft, HeadHash, Pointer};
 use serde::{Deserialize, Serialize};
@@ -11,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     account::Account,
+    base64url,
     error::{CliError, Exit, Result},
     home::{self, Home},
     remote::Remote,
@@ -83,8 +83,8 @@ impl Arrival {
             head_hash: view.chat.head_hash,
             pointer: view.pointer.clone(),
             draft: view.draft.clone(),
-            token: Some(BASE64URL_NOPAD.encode(way.token.as_slice())),
-            return_key: Some(BASE64URL_NOPAD.encode(way.sealer.expose().as_slice())),
+            token: Some(base64url::encode(way.token.as_slice())),
+            return_key: Some(base64url::encode(way.sealer.expose().as_slice())),
             sealed: None,
             returned_at: None,
             sent: false,
@@ -103,29 +103,25 @@ impl Arrival {
     /// The way to the relay; none when it is too late.
     pub fn remote(&self, account: Option<&Account>) -> Result<Option<Remote>> {
         let Some(token) = &self.token else { return Ok(None) };
-        let token = BASE64URL_NOPAD.decode(token.as_bytes()).ok().map(Zeroizing::new);
-        let token = token.and_then(|token| <[u8; 32]>::try_from(token.as_slice()).ok().map(Zeroizing::new));
-        let token = token.ok_or_else(|| self.damaged())?;
+        let token = base64url::fixed(token).ok_or_else(|| self.damaged())?;
         Remote::destination(&self.server, account, &token).map(Some)
     }
 
     /// Seals what is given back, once: from here on there are only these bytes. Stored on return.
     pub fn seal(&mut self, home: &Home, content: &[u8], now: Timestamp) -> Result<()> {
         let key = self.return_key.take().ok_or_else(|| self.damaged())?;
-        let key = Zeroizing::new(BASE64URL_NOPAD.decode(key.as_bytes()).map_err(|_| self.damaged())?);
-        let key: Zeroizing<[u8; RETURN_KEY_BYTES]> =
-            Zeroizing::new(key.as_slice().try_into().map_err(|_| self.damaged())?);
+        let key = base64url::fixed(&key).ok_or_else(|| self.damaged())?;
         let class = ReturnSealer::class_of(content).map_err(|error| too_long(&error))?;
         let sealed = ReturnSealer::from_bytes(&key).seal(class, content).map_err(|error| too_long(&error))?;
-        self.sealed = Some(BASE64URL_NOPAD.encode(&sealed));
+        self.sealed = Some(base64url::encode(&sealed));
         self.returned_at = Some(now.as_millis());
         self.save(home)
     }
 
     /// What was sealed.
     pub fn sealed(&self) -> Result<Option<Vec<u8>>> {
-        let sealed = self.sealed.as_ref().map(|sealed| BASE64URL_NOPAD.decode(sealed.as_bytes()));
-        sealed.transpose().map_err(|_| self.damaged())
+        let sealed = self.sealed.as_deref().map(|sealed| base64url::decode(sealed).ok_or_else(|| self.damaged()));
+        Ok(sealed.transpose()?.map(|bytes| bytes.to_vec()))
     }
 
     /// The other device takes nothing back any more: the chat stays here.

@@ -3,8 +3,7 @@
 
 use std::fs::{self, File};
 
-use data_encoding::BASE64URL_NOPAD;
-use segue_crypto::pairing::{Nameplate, RETURN_KEY_BYTES, ReturnSealer};
+use segue_crypto::pairing::{Nameplate, ReturnSealer};
 use segue_domain::{PairingId, SessionId};
 use segue_formats::active_view::ActiveView;
 use serde::{Deserialize, Serialize};
@@ -17,6 +16,7 @@ use super::{
 };
 use crate::{
     account::Account,
+    base64url,
     error::{CliError, Exit, Result},
     home::{self, Home},
     remote::Remote,
@@ -50,7 +50,7 @@ pub struct Claiming {
 impl Claiming {
     /// What begins now, and the way to the relay.
     pub fn begin(arrived: Arrived, session: SessionId, view: &ActiveView, (own, fork): (bool, bool)) -> (Self, Line) {
-        let (encoded, (id, token)) = (BASE64URL_NOPAD.encode(arrived.view()), (arrived.line.id, arrived.token.clone()));
+        let (encoded, (id, token)) = (base64url::encode(arrived.view()), (arrived.line.id, arrived.token.clone()));
         let (nameplate, server) = (arrived.nameplate.to_string(), arrived.server.clone());
         let (acknowledgement, sealer, line) = arrived.into_parts(&view.chat.head_hash.0);
         let claiming = Self {
@@ -58,13 +58,13 @@ impl Claiming {
             pairing_id: id.to_string(),
             nameplate,
             server,
-            token: BASE64URL_NOPAD.encode(&*token),
+            token: base64url::encode(&*token),
             session_id: session.to_string(),
             own,
             fork,
             view: encoded,
-            acknowledgement: BASE64URL_NOPAD.encode(&acknowledgement),
-            return_key: BASE64URL_NOPAD.encode(sealer.expose().as_slice()),
+            acknowledgement: base64url::encode(&acknowledgement),
+            return_key: base64url::encode(sealer.expose().as_slice()),
         };
         (claiming, line)
     }
@@ -121,12 +121,12 @@ impl Claiming {
 
     /// The view that came.
     pub fn view(&self) -> Result<ActiveView> {
-        ActiveView::parse(&decode(&self.view)?).map_err(|_| damaged())
+        ActiveView::parse(&base64url::decode(&self.view).ok_or_else(damaged)?).map_err(|_| damaged())
     }
 
     /// The sealed word that it arrived.
     pub fn acknowledgement(&self) -> Result<Vec<u8>> {
-        decode(&self.acknowledgement).map(|bytes| bytes.to_vec())
+        base64url::decode(&self.acknowledgement).map(|bytes| bytes.to_vec()).ok_or_else(damaged)
     }
 
     /// The way to the relay.
@@ -136,21 +136,13 @@ impl Claiming {
 
     /// The way back to who gave the chat.
     pub fn way_back(&self) -> Result<WayBack> {
-        let key: Zeroizing<[u8; RETURN_KEY_BYTES]> = fixed(&self.return_key)?;
+        let key = base64url::fixed(&self.return_key).ok_or_else(damaged)?;
         Ok(WayBack { server: self.server.clone(), token: self.token()?, sealer: ReturnSealer::from_bytes(&key) })
     }
 
     fn token(&self) -> Result<Zeroizing<[u8; 32]>> {
-        fixed(&self.token)
+        base64url::fixed(&self.token).ok_or_else(damaged)
     }
-}
-
-fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>> {
-    BASE64URL_NOPAD.decode(text.as_bytes()).map(Zeroizing::new).map_err(|_| damaged())
-}
-
-fn fixed<const N: usize>(text: &str) -> Result<Zeroizing<[u8; N]>> {
-    decode(text)?.as_slice().try_into().map(Zeroizing::new).map_err(|_| damaged())
 }
 
 fn damaged() -> CliError {

@@ -1,14 +1,14 @@
 //! Sessions that another device holds: `moved/<ses_…>.json`. They are not resumed, pushed or handed over here until they are taken
 //! back or forked (SPEC D12).
 
-use data_encoding::BASE64URL_NOPAD;
-use segue_crypto::pairing::{RETURN_KEY_BYTES, ReturnOpener};
+use segue_crypto::pairing::ReturnOpener;
 use segue_domain::{PairingId, Timestamp, limits};
 use segue_formats::Handed;
 use serde::{Deserialize, Serialize};
 
 use super::arrived::Arrival;
 use crate::{
+    base64url,
     commands::day,
     error::{CliError, Exit, Result},
     home::{self, Home},
@@ -73,14 +73,13 @@ impl Moved {
 
     /// Keeps what opens that which comes back.
     pub fn keep_return(&mut self, opener: &ReturnOpener) {
-        self.return_key = Some(BASE64URL_NOPAD.encode(&*opener.expose()));
+        self.return_key = Some(base64url::encode(&*opener.expose()));
     }
 
     /// What opens that which comes back, within a day.
     pub fn opener(&self, now: Timestamp) -> Option<ReturnOpener> {
         let key = self.return_key.as_ref().filter(|_| self.may_come_back(now))?;
-        let bytes: [u8; RETURN_KEY_BYTES] = BASE64URL_NOPAD.decode(key.as_bytes()).ok()?.try_into().ok()?;
-        Some(ReturnOpener::from_bytes(&bytes))
+        base64url::fixed(key).map(|bytes| ReturnOpener::from_bytes(&bytes))
     }
 
     fn may_come_back(&self, now: Timestamp) -> bool {
@@ -144,6 +143,7 @@ fn check_returned(home: &Home, session_id: &str) -> Result<()> {
 mod tests {
     use std::path::PathBuf;
 
+    use segue_crypto::pairing::RETURN_KEY_BYTES;
     use segue_formats::active_view::HeadHash;
 
     use super::*;

@@ -1,6 +1,5 @@
 //! Adding a device to an account: what goes from one to the other is the account's root (SPEC A1).
 
-use data_encoding::BASE64URL_NOPAD;
 use segue_api::pairings::{LinkDevice, ReleaseView};
 use segue_crypto::{
     Keyring, UserRoot,
@@ -18,6 +17,7 @@ use super::{
 };
 use crate::{
     account::{Account, Coming},
+    base64url,
     error::{CliError, Exit, Result},
     output::Output,
     untrusted::Untrusted,
@@ -92,14 +92,14 @@ fn show(offering: &Offering<'_>, show_link: bool) -> Result<()> {
 impl LinkView {
     fn of(account: &Account) -> Result<Self> {
         let keyring = account.keyring()?;
-        let encode = |root: &UserRoot| BASE64URL_NOPAD.encode(root.expose());
+        let encode = |root: &UserRoot| base64url::encode(root.expose());
         Ok(Self {
             v: 1,
             user_id: account.user_id.clone(),
             email: account.email.clone(),
             root: encode(&account.root()?),
             older_roots: keyring.roots().map(|(epoch, root)| (epoch, encode(root))).collect(),
-            key_card: BASE64URL_NOPAD.encode(&account.key_card()?.encode()),
+            key_card: base64url::encode(&account.key_card()?.encode()),
             device_events: account.device_events,
         })
     }
@@ -107,11 +107,8 @@ impl LinkView {
     /// What was given, as far as it belongs together.
     fn open(&self) -> Result<(KeyCard, UserRoot, Keyring)> {
         let senseless = || CliError::verification("what the other device gave makes no account");
-        let root = |text: &str| {
-            let bytes: Option<[u8; 32]> = BASE64URL_NOPAD.decode(text.as_bytes()).ok().and_then(|b| b.try_into().ok());
-            bytes.map(UserRoot::from_bytes).ok_or_else(senseless)
-        };
-        let card = BASE64URL_NOPAD.decode(self.key_card.as_bytes()).map_err(|_| senseless())?;
+        let root = |text: &str| base64url::fixed(text).map(|bytes| UserRoot::from_bytes(*bytes)).ok_or_else(senseless);
+        let card = base64url::decode(&self.key_card).ok_or_else(senseless)?;
         let card = SignedKeyCard::parse(&card).map_err(|_| senseless())?;
         let card = card.verify_alone().map_err(|_| senseless())?.clone();
         let current = root(&self.root)?;

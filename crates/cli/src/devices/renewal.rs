@@ -1,7 +1,6 @@
 //! A new epoch as this device makes it. It is stored before the server hears of it, so that a removal that is cut short at any
 //! point can be repeated, and its recovery code is shown.
 
-use data_encoding::BASE64URL_NOPAD;
 use segue_api::devices::Renew;
 use segue_crypto::{KeyringPlace, RecoveryCode, UserRoot, root_wrap::wrap_root};
 use segue_domain::Clock as _;
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     account::Account,
+    base64url,
     environment::{SystemClock, rng},
     error::{CliError, Exit, Result},
     home::{self, Home},
@@ -69,20 +69,20 @@ impl Renewal {
         let others = staying.filter(|device| device.id != account.device_id);
         let wraps = others.map(|device| {
             let wrap = wrap_root(&mut rng, &root, &signed.card, device, &device_key);
-            wrap.map(|wrap| encode(&wrap.encode())).map_err(|error| too_many(&error))
+            wrap.map(|wrap| base64url::encode(&wrap.encode())).map_err(|error| too_many(&error))
         });
         let root_wraps = wraps.collect::<Result<_>>()?;
         let code = RecoveryCode::generate(&mut rng);
         Ok(Self {
             v: 1,
             removed: gone.iter().map(|&id| id.to_owned()).collect(),
-            root: encode(root.expose()),
-            key_card: encode(&signed.encode()),
-            keyring: encode(&sealed),
+            root: base64url::encode(root.expose()),
+            key_card: base64url::encode(&signed.encode()),
+            keyring: base64url::encode(&sealed),
             root_wraps,
             recovery_code: code.expose().to_string(),
-            recovery_root: encode(&code.seal_root(&mut rng, &account.user_id, epoch, &root)),
-            recovery_auth_hash: encode(&code.recover_auth_hash()),
+            recovery_root: base64url::encode(&code.seal_root(&mut rng, &account.user_id, epoch, &root)),
+            recovery_auth_hash: base64url::encode(&code.recover_auth_hash()),
         })
     }
 
@@ -103,7 +103,7 @@ impl Renewal {
 
     /// Whether this is the card that begins it.
     pub fn is(&self, card: &SignedKeyCard) -> bool {
-        self.key_card == encode(&card.encode())
+        self.key_card == base64url::encode(&card.encode())
     }
 
     /// The card that begins it.
@@ -113,7 +113,7 @@ impl Renewal {
 
     /// The new root.
     pub fn root(&self) -> Result<UserRoot> {
-        decode(&self.root)?.try_into().map(UserRoot::from_bytes).map_err(|_| damaged())
+        base64url::fixed(&self.root).map(|bytes| UserRoot::from_bytes(*bytes)).ok_or_else(damaged)
     }
 
     /// The new recovery code.
@@ -146,12 +146,8 @@ impl Renewal {
     }
 }
 
-fn encode(bytes: &[u8]) -> String {
-    BASE64URL_NOPAD.encode(bytes)
-}
-
 fn decode(text: &str) -> Result<Vec<u8>> {
-    BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| damaged())
+    base64url::decode(text).map(|bytes| bytes.to_vec()).ok_or_else(damaged)
 }
 
 fn damaged() -> CliError {

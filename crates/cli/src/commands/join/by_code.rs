@@ -2,18 +2,18 @@
 //!
 //! Everything is stored here before the server hears of it, so that what is cut short at any point can be repeated.
 
-use data_encoding::BASE64URL_NOPAD;
 use segue_api::pairings::{AcknowledgeView, LinkDevice};
 use segue_crypto::{fingerprint::fingerprint, pairing::Purpose};
 use segue_domain::PairingId;
 use segue_signed::sha256;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::{already_joined, warn_without_tls};
 use crate::{
     account::Account,
-    args,
+    args, base64url,
     device::{entering, given, linking},
     environment,
     error::{CliError, Exit, Result},
@@ -63,7 +63,7 @@ pub(super) fn run(options: &args::Join, home: &Home, output: &Output) -> Result<
     })?;
     pending.account.save(home)?;
     // The other screen says so a little earlier for it; this machine has joined either way.
-    let acknowledgement = decode(&pending.acknowledgement)?.into();
+    let acknowledgement = base64url::decode(&pending.acknowledgement).ok_or_else(damaged)?.to_vec().into();
     drop(remote.acknowledge_view(id, &AcknowledgeView { acknowledgement }));
     drop(remote.complete_pairing(id));
     report(&pending.account, &joined.email, output)?;
@@ -87,12 +87,12 @@ fn begin(options: &args::Join, home: &Home, output: &Output) -> Result<Pending> 
     let pending = Pending {
         v: 1,
         pairing_id: arrived.line.id.to_string(),
-        token: BASE64URL_NOPAD.encode(&*arrived.token),
+        token: base64url::encode(&*arrived.token),
         account,
         request,
         acknowledgement: {
             let head = sha256(arrived.view());
-            BASE64URL_NOPAD.encode(&arrived.into_parts(&head).0)
+            base64url::encode(&arrived.into_parts(&head).0)
         },
     };
     home::write_json(&home.path(FILE), &pending)?;
@@ -112,13 +112,9 @@ impl Pending {
         self.pairing_id.parse().map_err(|_| damaged())
     }
 
-    fn token(&self) -> Result<[u8; 32]> {
-        decode(&self.token)?.try_into().map_err(|_| damaged())
+    fn token(&self) -> Result<Zeroizing<[u8; 32]>> {
+        base64url::fixed(&self.token).ok_or_else(damaged)
     }
-}
-
-fn decode(text: &str) -> Result<Vec<u8>> {
-    BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| damaged())
 }
 
 fn damaged() -> CliError {

@@ -1,12 +1,12 @@
 //! What a recovery and a new code keep on disk until they are complete.
 
-use data_encoding::BASE64URL_NOPAD;
 use segue_api::devices::{NewCode as NewCodeRequest, Recover};
 use segue_crypto::RecoveryCode;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     account::Account,
+    base64url,
     environment::rng,
     error::{CliError, Exit, Result},
     home::{self, Home},
@@ -29,7 +29,7 @@ pub(super) struct Pending {
 
 impl Pending {
     pub(super) fn new(email: &str, account: Account, device_name: String, auth: &[u8; 32]) -> Self {
-        Self { v: 1, email: email.to_owned(), account, device_name, auth: BASE64URL_NOPAD.encode(auth) }
+        Self { v: 1, email: email.to_owned(), account, device_name, auth: base64url::encode(auth) }
     }
 
     pub(super) fn find(home: &Home) -> Result<Option<Self>> {
@@ -83,8 +83,8 @@ impl NewCode {
             v: 1,
             epoch: account.epoch,
             code: code.expose().to_string(),
-            root: BASE64URL_NOPAD.encode(&sealed),
-            auth_hash: BASE64URL_NOPAD.encode(&code.recover_auth_hash()),
+            root: base64url::encode(&sealed),
+            auth_hash: base64url::encode(&code.recover_auth_hash()),
         })
     }
 
@@ -116,7 +116,7 @@ fn remove(home: &Home, file: &str) -> Result<()> {
 }
 
 fn decode(text: &str) -> Result<Vec<u8>> {
-    BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| {
+    base64url::decode(text).map(|bytes| bytes.to_vec()).ok_or_else(|| {
         CliError::new(Exit::Error, "pending_damaged", "what was begun on this machine is damaged")
             .hint("Move recovery.json and recovery_code.json in the client's folder away, and begin anew.")
     })
