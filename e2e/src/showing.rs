@@ -73,6 +73,11 @@ impl Showing {
         Ok(())
     }
 
+    /// Closes its standard input.
+    pub fn say_no_more(&mut self) {
+        drop(self.stdin.take());
+    }
+
     /// Lets in who asks: types what both screens show.
     pub fn approve(&mut self) -> Result<Value> {
         let asked = self.until("approval")?;

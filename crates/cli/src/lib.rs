@@ -7,7 +7,7 @@
 //! * [`remote`]: the typed client of `segue-api`; the only module that knows the network.
 //! * [`bindings`], [`provenance`], [`active_ticket`]: which session belongs to which project, and what it is about there.
 //! * [`capture`], [`upload`], [`download`]: a session on its way out and in; [`spool`]: a pack between two of them.
-//! * [`output`], [`untrusted`], [`progress`], [`error`]: what a person sees. [`base64url`]: what files and links hold.
+//! * [`output`], [`input`], [`untrusted`], [`progress`], [`error`]: what a person sees and says. [`base64url`]: what files and links hold.
 //!
 //! Nothing here is built before it is needed: `segue list` starts no runtime, loads no TLS and reads no account.
 //!
@@ -29,6 +29,7 @@ pub mod download;
 pub mod environment;
 pub mod error;
 pub mod home;
+pub mod input;
 pub mod library;
 pub mod link;
 pub mod logs;

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Display,
-    io::{self, BufRead as _, IsTerminal as _, Read as _, Write},
+    io::{self, IsTerminal as _, Write},
     process::ExitCode,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use crate::{
     args::Global,
     error::{CliError, Exit, Result},
+    input::Input,
     untrusted::{self, Untrusted},
 };
 
@@ -25,13 +26,15 @@ const JSON_VERSION: u32 = 1;
 #[derive(Debug)]
 pub struct Output {
     options: Global,
+    /// Standard input, for who asks beside it.
+    pub input: Input,
     warnings: Mutex<Vec<String>>,
 }
 
 impl Output {
     /// An output that follows the command line's options.
     pub fn new(options: &Global) -> Self {
-        Self { options: *options, warnings: Mutex::default() }
+        Self { options: *options, input: Input::default(), warnings: Mutex::default() }
     }
 
     fn warnings(&self) -> MutexGuard<'_, Vec<String>> {
@@ -147,7 +150,7 @@ impl Output {
         Ok(line.trim().to_owned())
     }
 
-    /// The first line from standard input that is no terminal and holds something, as a script gives it; `None` when there is none. Whoever left it open
+    /// One line from standard input that is no terminal, as a script gives it; `None` when there is none. Whoever left it open
     /// without meaning to is told what it is that the command waits for.
     ///
     /// # Errors
@@ -160,16 +163,10 @@ impl Output {
         if poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&Timespec::default())) == Ok(0) {
             self.notice(format!("Waiting for {what} on standard input; --no-input if there is none."));
         }
-        // Editors put a byte order mark before the first line, and people an empty one.
-        for line in stdin.lock().take(bytes_max).lines() {
-            let line =
-                line.map_err(|error| CliError::usage(format!("{what} cannot be read from standard input: {error}")))?;
-            let line = line.trim_start_matches('\u{feff}').trim();
-            if !line.is_empty() {
-                return Ok(Some(line.to_owned()));
-            }
-        }
-        Ok(None)
+        let read = self.input.first_line(bytes_max);
+        let line =
+            read.map_err(|error| CliError::usage(format!("{what} cannot be read from standard input: {error}")))?;
+        Ok(Some(line.to_string()).filter(|line| !line.is_empty()))
     }
 
     /// Says why the command failed, and gives its exit code.

@@ -12,10 +12,13 @@ use segue_e2e::{
     fault::{Fault, What},
     person::{Person, Ran, fixture},
     server::{Options, Server},
+    showing::Showing,
     story::{ANN, BEN, id, invite, join_as_owner},
 };
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::device::{enter, entered, event};
 
 const SESSION: &str = "60fd7404-3e8f-43d7-a6d0-56fe9768814d";
 
@@ -211,6 +214,27 @@ fn two_devices_remove_each_other_and_one_is_first() -> Result<()> {
     let winner = if one.code == 0 { &phone } else { &desktop };
     assert_eq!(names(winner)?.len(), 2);
     assert_eq!(names(&world.ann)?.len(), 2);
+    Ok(())
+}
+
+/// A command that must follow what happened on another device begins anew, and finds what was piped in.
+#[test]
+fn what_was_piped_in_is_there_though_the_account_changed_meanwhile() -> Result<()> {
+    let world = World::begin()?;
+    world.ann.record(&fixture("claude-code", "2.1.197"))?;
+    let (phone, desktop) = (world.machine("phone")?, world.machine("desktop")?);
+    world.recover(&phone, &world.code, "phone")?;
+    world.recover(&desktop, &world.code, "desktop")?;
+    desktop.json(&["devices", "remove", "phone", "--yes"])?;
+    let mut showing = Showing::start(&world.ann, &[SESSION, "--draft", "-"])?;
+    showing.type_line("what I was about to say")?;
+    showing.say_no_more();
+    let there = enter(&desktop, &showing.code()?, &[]);
+    showing.until("ready")?;
+    let there = entered(there)?;
+    ensure!(there.code == 0, "{}{}", there.stdout, there.stderr);
+    let draft = id(&event(&there, "ready")?, "draft_file")?;
+    assert_eq!(fs::read_to_string(draft)?, "what I was about to say\n");
     Ok(())
 }
 

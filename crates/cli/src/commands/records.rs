@@ -57,7 +57,7 @@ pub(super) fn run<N: New>(kind: RecordKind, options: &Records<N>, output: &Outpu
             shelf.report(&shelf.find(&one.name)?)
         }
         Records::Edit { one, title, content } => {
-            let (title, body) = (title.clone(), read(content)?);
+            let (title, body) = (title.clone(), read(content, output)?);
             if title.is_none() && body.is_none() {
                 return Err(CliError::usage("nothing is to be changed").hint("Give --title, --body or --file."));
             }
@@ -86,25 +86,25 @@ fn create<N: New>(kind: RecordKind, new: &N, output: &Output) -> Result<()> {
         return Err(CliError::usage(format!("no {kind} can be called that"))
             .hint("Names are made of a-z, 0-9, '.', '_' and '-', and begin with a letter or digit."));
     }
-    let body = read(content)?.unwrap_or_default();
+    let body = read(content, output)?.unwrap_or_default();
     let body = NewRecord { ref_id: name.map(str::to_owned), title: title.to_owned(), body };
     let shelf = Shelf::open(kind, of, output)?;
     shelf.report(&shelf.remote.create_record(shelf.project, kind, &body)?)
 }
 
 /// The text that was given, if one was.
-fn read(content: &Content) -> Result<Option<String>> {
+fn read(content: &Content, output: &Output) -> Result<Option<String>> {
     let Some(path) = &content.file else { return Ok(content.body.clone()) };
     let failed = |error: &io::Error| CliError::file("read", path, error);
-    let mut bytes = Vec::new();
     // One byte more than may be tells that there is more.
     let max = RECORD_BODY_BYTES_MAX as u64 + 1;
-    let done = if path == Path::new("-") {
-        io::stdin().lock().take(max).read_to_end(&mut bytes)
+    let read = if path == Path::new("-") {
+        output.input.whole(max).map(|bytes| bytes.to_vec())
     } else {
-        File::open(path).and_then(|file| file.take(max).read_to_end(&mut bytes))
+        let mut bytes = Vec::new();
+        File::open(path).and_then(|file| file.take(max).read_to_end(&mut bytes)).map(|_| bytes)
     };
-    done.map_err(|error| failed(&error))?;
+    let bytes = read.map_err(|error| failed(&error))?;
     if bytes.len() > RECORD_BODY_BYTES_MAX {
         return Err(CliError::usage(format!("the text is longer than {RECORD_BODY_BYTES_MAX} bytes"))
             .hint("Shorten it, or keep it in the repository and name it here."));

@@ -1,32 +1,37 @@
 //! What is being written beside a chat (SPEC D13).
 
-use std::{fs, io, path::Path};
+use std::{
+    fs,
+    io::{self, Read as _},
+    path::Path,
+};
 
 use segue_formats::active_view::{DRAFT_MAX, Draft};
 
 use crate::{
     error::{CliError, Exit, Result},
     home::Home,
+    output::Output,
 };
 
 /// Most drafts that are kept of one chat.
 const DRAFTS_MAX: u32 = 1_000;
 
 /// What is being written, from a file or standard input: it is nobody else's business, so not from the command line.
-pub fn read(path: &Path) -> Result<String> {
+pub fn read(path: &Path, output: &Output) -> Result<String> {
     let failed = |error: io::Error| CliError::file("read", path, &error);
-    let mut text = String::new();
     let limit = DRAFT_MAX as u64 + 1;
-    if path.as_os_str() == "-" {
-        io::Read::read_to_string(&mut io::Read::take(io::stdin().lock(), limit), &mut text).map_err(failed)?;
+    let bytes = if path.as_os_str() == "-" {
+        output.input.whole(limit).map_err(failed)?.to_vec()
     } else {
-        let file = fs::File::open(path).map_err(failed)?;
-        io::Read::read_to_string(&mut io::Read::take(file, limit), &mut text).map_err(failed)?;
-    }
-    if text.len() > DRAFT_MAX {
+        let (file, mut bytes) = (fs::File::open(path).map_err(failed)?, Vec::new());
+        file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
+        bytes
+    };
+    if bytes.len() > DRAFT_MAX {
         return Err(CliError::usage(format!("a draft has at most {DRAFT_MAX} bytes")).hint("Move a part of it."));
     }
-    Ok(text)
+    String::from_utf8(bytes).map_err(|_| failed(io::Error::other("it is not UTF-8")))
 }
 
 /// Keeps what was being written beside what may be there already: nothing is overwritten, and the same text is kept once.

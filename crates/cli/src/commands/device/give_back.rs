@@ -14,7 +14,6 @@ use crate::{
     home::{self, Home},
     library::Library,
     output::Output,
-    remote::Remote,
     resolve::resolve,
     untrusted::Untrusted,
 };
@@ -30,11 +29,7 @@ pub(super) fn run(options: &GiveBack, output: &Output) -> Result<()> {
     let arrivals = Arrival::all(&home, SystemClock.now())?;
     let arrival = arrivals.into_iter().find(|arrival| arrival.session_id == record.session_id);
     let mut arrival = arrival.ok_or_else(nothing_came)?;
-    if let Some(account) = account.as_ref().filter(|_| arrival.own) {
-        // Before standard input is read, once: a command that must follow what happened to the account begins once more.
-        Remote::signed_in(account)?.server()?;
-    }
-    let draft = options.draft.as_deref().map(drafts::read).transpose()?;
+    let draft = options.draft.as_deref().map(|path| drafts::read(path, output)).transpose()?;
     let (account, found) = (account.as_ref(), chosen.found.as_ref());
     let giving = Giving { home: &home, account, tools: &tools, record: &record, found, output };
     let again = arrival.returned_at.is_some();

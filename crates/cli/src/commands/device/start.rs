@@ -21,9 +21,7 @@ pub(super) fn run(options: &args::device::Start, output: &Output) -> Result<()> 
         CliError::not_found("the tool does not have this session here")
             .hint("Continue it first: segue resume SESSION --print")
     })?;
-    // Before standard input is read, once: a command that must follow what happened to the account begins once more.
-    uploader.remote.server()?;
-    let draft = options.draft.as_deref().map(drafts::read).transpose()?;
+    let draft = options.draft.as_deref().map(|path| drafts::read(path, output)).transpose()?;
     let wanted = moving::Wanted { found, draft, now: options.now, link: options.link };
     moving::run(&uploader, wanted, output)
 }

@@ -1,6 +1,6 @@
 //! `segue handoffs comment` and `comments`: what both sides say to each other. The server can read it.
 
-use std::{fmt::Write as _, io::Read as _};
+use std::fmt::{Display, Write as _};
 
 use segue_api::handoffs::{Comment, NewComment};
 use segue_domain::{HandoffId, limits::COMMENT_CHARS_MAX};
@@ -19,7 +19,7 @@ const COMMENTS_READ_MAX: usize = 100_000;
 
 /// Writes.
 pub(super) fn write(remote: &Remote, id: HandoffId, body: &str, output: &Output) -> Result<()> {
-    let body = if body == "-" { from_stdin()? } else { body.to_owned() };
+    let body = if body == "-" { from_stdin(output)? } else { body.to_owned() };
     if body.trim().is_empty() || body.chars().count() > COMMENT_CHARS_MAX {
         return Err(CliError::usage(format!(
             "a comment has 1 to {COMMENT_CHARS_MAX} characters that are not all blank"
@@ -30,15 +30,12 @@ pub(super) fn write(remote: &Remote, id: HandoffId, body: &str, output: &Output)
     output.answer(format!("Written. The other side gets a mail; see segue handoffs comments {id}"), value)
 }
 
-fn from_stdin() -> Result<String> {
-    let mut text = String::new();
+fn from_stdin(output: &Output) -> Result<String> {
+    let failed =
+        |error: &dyn Display| CliError::new(Exit::Error, "stdin", format!("standard input cannot be read: {error}"));
     // A character has at most four bytes; one more shows that it is too long.
-    let most = COMMENT_CHARS_MAX as u64 * 4 + 1;
-    std::io::stdin()
-        .take(most)
-        .read_to_string(&mut text)
-        .map_err(|error| CliError::new(Exit::Error, "stdin", format!("standard input cannot be read: {error}")))?;
-    Ok(text)
+    let bytes = output.input.whole(COMMENT_CHARS_MAX as u64 * 4 + 1).map_err(|error| failed(&error))?;
+    String::from_utf8(bytes.to_vec()).map_err(|error| failed(&error))
 }
 
 /// Reads all of it.
