@@ -154,11 +154,23 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
 }
 
 /// Reads all JSON files of a folder, each by itself and in no order; none where it is not there. What a killed command left
-/// half-written is none.
+/// half-written is none, and is removed.
 pub fn read_each<T: DeserializeOwned>(folder: &Path) -> Vec<Result<T>> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let whole = entries.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
-    whole.filter_map(|entry| read_json(&entry.path()).transpose()).collect()
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let (parts, whole): (Vec<_>, Vec<_>) =
+        entries.partition(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')));
+    for part in parts {
+        remove_part(&part);
+    }
+    whole.iter().filter_map(|path| read_json(path).transpose()).collect()
+}
+
+/// Removes what a killed command left half-written, which may hold secrets; one that writes has it locked.
+fn remove_part(part: &Path) {
+    if OpenOptions::new().write(true).open(part).is_ok_and(|file| file.try_lock().is_ok()) {
+        // What cannot be removed today is tried again by the next.
+        drop(fs::remove_file(part));
+    }
 }
 
 #[cfg(test)]

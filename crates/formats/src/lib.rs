@@ -173,6 +173,15 @@ pub enum SkipReason {
     Torn,
 }
 
+/// The id that a session gets here, a new UUID (lower case) where it is a fresh one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming<'a> {
+    /// Its own, or this one if that is taken.
+    OwnOr(&'a str),
+    /// This one: it is a session of its own, also beside the very same.
+    Fresh(&'a str),
+}
+
 /// A session put in place for its tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installed {
@@ -318,7 +327,7 @@ pub trait Format: Sync {
         cwd: &Path,
         fresh_id: &str,
     ) -> Result<Installed, InstallError> {
-        self.install_if(env, native_dir, header, cwd, fresh_id, &|| true)
+        self.install_if(env, native_dir, header, cwd, Naming::OwnOr(fresh_id), &|| true)
     }
 
     /// The same, if it is `wanted`: asked once, when all of it is ready to be put in place and nothing of it is.
@@ -331,7 +340,7 @@ pub trait Format: Sync {
         native_dir: &Path,
         header: &Header,
         cwd: &Path,
-        fresh_id: &str,
+        naming: Naming<'_>,
         wanted: &dyn Fn() -> bool,
     ) -> Result<Installed, InstallError>;
 

@@ -34,7 +34,7 @@ impl Scene {
     }
 
     /// Another machine of Ann's account.
-    fn of_the_account(&self, root: &Path) -> Result<Person> {
+    pub(crate) fn of_the_account(&self, root: &Path) -> Result<Person> {
         let device = Person::new(&root.join("laptop"))?;
         fs::create_dir_all(device.segue_home())?;
         fs::copy(self.story.ann.segue_home().join("account.json"), device.segue_home().join("account.json"))?;

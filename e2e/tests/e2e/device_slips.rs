@@ -4,13 +4,20 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     process::{Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
 };
 
-use anyhow::{Context as _, Result};
-use segue_e2e::story::id;
+use anyhow::{Context as _, Result, ensure};
+use segue_e2e::{
+    fault::{Random, signal},
+    native::Native,
+    showing::Showing,
+    story::id,
+};
 use tempfile::TempDir;
 
-use crate::device::{Scene, enter, entered};
+use crate::device::{SESSION, Scene, enter, entered, resumed};
 
 #[test]
 fn a_folder_that_is_none_is_refused_before_the_code_is_used_up() -> Result<()> {
@@ -28,37 +35,140 @@ fn a_folder_that_is_none_is_refused_before_the_code_is_used_up() -> Result<()> {
     Ok(())
 }
 
-/// Who looks at what came and presses Ctrl-C has declined it: the other device hears so, and has the chat back.
+/// How a person, or their machine, ends a command that has asked them something.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    CtrlC,
+    Word(&'static str),
+    ClosedTerminal,
+}
+
+/// Who looks at what came and ends the command has declined it: the other device hears so, and has the chat back.
 #[test]
 fn who_is_asked_and_ends_the_command_has_declined() -> Result<()> {
     let root = TempDir::new()?;
     let scene = Scene::begin(root.path())?;
-    let mut showing = scene.show(&[])?;
-    let other = scene.other.clone().with("SEGUE_DEVICE_CODE", showing.code()?);
-    let claim = other.command(&["device", "claim", "--server", scene.url(), "--project", ".", "--print"])?;
-    let words: Vec<_> =
-        [claim.get_program()].into_iter().chain(claim.get_args()).map(|word| word.to_string_lossy()).collect();
-    // A terminal of its own, as a person has.
-    let mut terminal = Command::new("script");
-    terminal.args(["--quiet", "--return", "--command", &words.join(" "), "/dev/null"]).current_dir(scene.other.work());
-    terminal.env_clear().envs(claim.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let mut terminal = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    let (mut keys, mut screen) =
-        (terminal.stdin.take().context("no keys")?, terminal.stdout.take().context("no screen")?);
-    showing.approve()?;
-    let (mut shown, mut piece) = (String::new(), [0; 4096]);
-    while !shown.contains("Continue this chat here?") {
-        let read = screen.read(&mut piece)?;
-        anyhow::ensure!(read > 0, "it ended before it asked: {shown}");
-        shown.push_str(&String::from_utf8_lossy(&piece[..read]));
+    for end in [End::CtrlC, End::Word("TERM"), End::Word("HUP"), End::ClosedTerminal] {
+        let mut showing = scene.show(&[])?;
+        let other = scene.other.clone().with("SEGUE_DEVICE_CODE", showing.code()?);
+        let claim = other.command(&["device", "claim", "--server", scene.url(), "--project", ".", "--print"])?;
+        let words: Vec<_> =
+            [claim.get_program()].into_iter().chain(claim.get_args()).map(|word| word.to_string_lossy()).collect();
+        // A terminal of its own, as a person has.
+        let mut terminal = Command::new("script");
+        let command = format!("exec {}", words.join(" "));
+        terminal.args(["--quiet", "--return", "--command", &command, "/dev/null"]).current_dir(scene.other.work());
+        terminal.env_clear().envs(claim.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let mut terminal = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut keys = terminal.stdin.take().context("no keys")?;
+        let mut screen = terminal.stdout.take().context("no screen")?;
+        showing.approve()?;
+        let (mut shown, mut piece) = (String::new(), [0; 4096]);
+        while !shown.contains("Continue this chat here?") {
+            let read = screen.read(&mut piece)?;
+            ensure!(read > 0, "it ended before it asked: {shown}");
+            shown.push_str(&String::from_utf8_lossy(&piece[..read]));
+        }
+        match end {
+            End::CtrlC => keys.write_all(b"\x03")?,
+            End::ClosedTerminal => terminal.kill()?,
+            End::Word(word) => {
+                let children = format!("/proc/{0}/task/{0}/children", terminal.id());
+                let child = fs::read_to_string(children)?;
+                signal(word, child.trim().parse()?)?;
+            }
+        }
+        let source = showing.end()?;
+        ensure!(source.code == 10 && source.stderr.contains("not_taken"), "{end:?}: {}", source.stderr);
+        terminal.wait()?;
+        assert!(!scene.other.segue_home().join("claiming").exists());
+        scene.story.ann.json(&["device", "take-back", SESSION])?;
     }
-    keys.write_all(b"\x03")?;
-    screen.read_to_string(&mut shown)?;
-    assert_eq!(terminal.wait()?.code(), Some(130), "{shown}");
-    let source = showing.end()?;
-    assert!(source.code == 10 && source.stderr.contains("not_taken"), "{}", source.stderr);
-    assert!(!scene.other.segue_home().join("claiming").exists());
     Ok(())
+}
+
+/// The other device is told that a chat is there when it is where its tool finds it, or ready to be, and not before.
+#[test]
+fn a_chat_that_cannot_be_put_in_place_is_not_called_ready_and_goes_on() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    let in_the_way = scene.other.home().join(".claude/projects");
+    fs::create_dir_all(scene.other.home().join(".claude"))?;
+    fs::write(&in_the_way, "")?;
+    let mut showing = scene.show(&[])?;
+    let claim = enter(&scene.other, &showing.code()?, &["--yes", "--server", scene.url()]);
+    showing.approve()?;
+    let again = || scene.other.run(&["--json", "device", "claim", "--yes", "--project", ".", "--print", "--no-input"]);
+    for ended in [entered(claim)?, again()?] {
+        assert_eq!(ended.code, 1, "{}", ended.stderr);
+        assert!(ended.stderr.contains("segue device claim goes on"), "{}", ended.stderr);
+    }
+    fs::remove_file(in_the_way)?;
+    let ended = again()?;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    showing.until("ready")?;
+    assert!(fs::exists(resumed(&ended)?)?);
+    Ok(())
+}
+
+/// A fork is a chat of its own, also where the same chat lies already.
+#[test]
+fn a_fork_stands_beside_the_same_chat() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    let laptop = scene.of_the_account(root.path())?;
+    let mut paths = Vec::new();
+    for more in [&[][..], &["--fork"], &["--fork"]] {
+        let mut showing = scene.show(&[])?;
+        let claim = enter(&laptop, &showing.code()?, more);
+        let ended = entered(claim)?;
+        ensure!(ended.code == 0, "{more:?}: {}", ended.stderr);
+        paths.push(resumed(&ended)?);
+        drop(showing.end()?);
+        scene.story.ann.json(&["device", "fork", SESSION])?;
+    }
+    let texts: Vec<_> = paths.iter().map(fs::read_to_string).collect::<std::io::Result<_>>()?;
+    assert!(
+        paths[0] != paths[1]
+            && paths[1] != paths[2]
+            && texts.iter().all(|text| text.lines().count() == texts[0].lines().count())
+    );
+    Ok(())
+}
+
+/// A chat that is written to while it moves arrives as it was at one moment, whether or not it was pushed before.
+#[test]
+fn a_chat_that_grows_while_it_moves_arrives_as_far_as_it_came() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    let ann = &scene.story.ann;
+    let mut random = Random::new(11);
+    let mut native = Native::begin(ann, &mut random, 100_000)?;
+    let session = native.id().to_owned();
+    ann.json(&["push", &session])?;
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let growing = scope.spawn(|| {
+            while !stop.load(Ordering::SeqCst) {
+                native.grow(ann, &mut random, 500)?;
+                // As slowly as one answers.
+                ann.json(&["whoami"])?;
+            }
+            anyhow::Ok(())
+        });
+        let moved = (0..3).try_for_each(|_| {
+            let mut showing = Showing::start(ann, &[&session, "--now"])?;
+            let claim = enter(&scene.other, &showing.code()?, &["--yes", "--server", scene.url()]);
+            showing.approve()?;
+            let ended = entered(claim)?;
+            ensure!(ended.code == 0, "{}", ended.stderr);
+            showing.until("ready")?;
+            drop(showing.end()?);
+            ann.json(&["device", "fork", &session]).map(drop)
+        });
+        stop.store(true, Ordering::SeqCst);
+        growing.join().expect("growing does not panic").and(moved)
+    })
 }
 
 #[test]

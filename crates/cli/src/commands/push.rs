@@ -69,7 +69,7 @@ pub(crate) enum Reading {
     WhatIsNew,
     /// Everything, compared with what was pushed.
     All,
-    /// What was appended since it was pushed; nothing where it never was, as it was just captured whole.
+    /// Nothing more: all of it was just captured, and this is what is meant.
     Captured(Box<Capture>),
 }
 
@@ -133,11 +133,11 @@ fn begin(
     let (library, id) = (&uploader.library, record.session_id()?);
     match found {
         Some(found) => {
-            let head = record.head.as_ref().filter(|_| !matches!(reading, Reading::All));
-            let known = head.and_then(|head| library.progress(id, head));
+            let known = |head| library.progress(id, head);
             match reading {
-                Reading::Captured(capture) if known.is_none() => Ok((*capture).into()),
-                _ => Capturing::start(tools, found, known.as_ref()),
+                Reading::Captured(capture) => Ok((*capture).into()),
+                Reading::WhatIsNew => Capturing::start(tools, found, record.head.as_ref().and_then(known).as_ref()),
+                Reading::All => Capturing::start(tools, found, None),
             }
         }
         None if record.has_content() => {

@@ -8,17 +8,17 @@ use std::{
     process,
 };
 
-use segue_formats::{Env, Format, Installed, ResumeCommand, Tool, TornReport};
+use segue_formats::{Env, Format, Installed, Naming, ResumeCommand, Tool, TornReport};
 use serde_json::json;
 
 use self::install::Installer;
 use crate::{
     args,
-    device::{arrival::Fetched, held},
+    device::held,
     environment,
     error::{CliError, Exit, Result},
     home::Home,
-    library::Library,
+    library::{Library, Record},
     output::Output,
     resolve::{Chosen, resolve},
     untrusted::Untrusted,
@@ -33,15 +33,17 @@ pub(super) fn place_arrived(session: &str, project: Option<&Path>, output: &Outp
 /// The same while it is still being proven that it is the right one: with what `proven` waits for, it is put there, and stays
 /// beside its place without.
 pub(super) fn place_proven(
-    fetched: &Fetched,
+    record: Record,
     project: Option<&Path>,
+    naming: Naming<'_>,
     proven: &dyn Fn() -> bool,
     output: &Output,
 ) -> Result<Placed> {
-    let (home, tools, record) = (Home::find()?, environment::tools()?, fetched.record.clone());
+    let (home, tools) = (Home::find()?, environment::tools()?);
     let (library, format) = (Library::new(&home), segue_formats::format_for(record.header.tool));
     let way = Installer { home: &home, library: &library, tools: &tools, format, output };
-    let installed = way.write(&fetched.native(), &record.header, project, proven)?;
+    let native_dir = library.content(record.session_id()?).join("native");
+    let installed = way.write(&native_dir, &record.header, project, naming, proven)?;
     let (session_id, command) = (Some(record.session_id.clone()), format.resume_command(&installed));
     way.remember(record, &installed)?;
     Ok(Placed { tools, installed, command, session_id })

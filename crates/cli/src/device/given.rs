@@ -43,7 +43,11 @@ pub(super) fn ask(purpose: Purpose, output: &Output) -> Result<Given> {
     }
 }
 
+/// What stands around a code or link that was copied out of a text.
+const AROUND: [char; 9] = ['\u{feff}', '\u{200b}', '"', '\'', '`', '<', '>', '“', '”'];
+
 fn parse(purpose: Purpose, text: &str) -> Result<Given> {
+    let text = text.trim_matches(|symbol: char| symbol.is_whitespace() || AROUND.contains(&symbol));
     if text.contains('#') {
         let wrong = |error: &dyn std::fmt::Display| CliError::usage(error.to_string());
         let (nameplate, secret) = LinkSecret::parse(text).map_err(|error| wrong(&error))?;

@@ -11,6 +11,7 @@ use std::{
 use segue_api::pairings::Pairing;
 use segue_domain::{Clock as _, PairingId, Timestamp};
 
+use super::ending::Ending;
 use crate::{
     environment::SystemClock,
     error::{CliError, Exit, Result},
@@ -58,18 +59,15 @@ impl Hearing {
     pub(super) fn interruptible() -> Self {
         let hearing = Self::begin();
         let interrupted = hearing.sender.clone();
-        thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            // Where signals cannot be waited for, Ctrl-C ends the process as it always does.
-            let Ok(runtime) = runtime else { return };
-            if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
-                let error = CliError::new(Exit::Interrupted, "interrupted", "interrupted");
-                drop(interrupted.send(Sent::Lost(error)));
-            }
-            if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+        // Where signals cannot be heard, they end the process as they always do.
+        if let Ok(mut ending) = Ending::listen() {
+            thread::spawn(move || {
+                ending.wait();
+                drop(interrupted.send(Sent::Lost(CliError::new(Exit::Interrupted, "interrupted", "interrupted"))));
+                ending.wait_again();
                 process::exit(Exit::Interrupted as i32);
-            }
-        });
+            });
+        }
         hearing
     }
 
@@ -116,6 +114,14 @@ impl Hearing {
     /// Whether somebody may type.
     pub(super) fn reads_lines(&self) -> bool {
         self.reads
+    }
+
+    /// Whether its person has ended it meanwhile.
+    ///
+    /// # Errors
+    /// When so, or when the pairing is not heard any more.
+    pub(super) fn is_wanted(&self) -> Result<()> {
+        self.receiver.try_iter().try_for_each(|sent| if let Sent::Lost(error) = sent { Err(error) } else { Ok(()) })
     }
 
     /// Waits for how the pairing stands next; none when time is over.

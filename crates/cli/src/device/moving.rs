@@ -148,6 +148,8 @@ impl Moving<'_> {
     /// Makes what is released. Known here before anybody can have it.
     fn pack(&self, let_in: LetIn, record: &Record, chat: &Chat, draft: Option<String>) -> Result<Packed> {
         let LetIn { approved, name, attempt } = let_in;
+        // Reading may have taken a while.
+        self.offering.hearing.is_wanted()?;
         let (tools, secrets, account) = (tools()?, Secrets::draw()?, &self.offering.uploader.account);
         let made = scene::make(&tools, account, chat, record, draft, &secrets, approved.room())?;
         let own = account.device_key()?;

@@ -18,17 +18,22 @@ use super::layout::{config_dir, encode_dir, is_agent_transcript, is_session_id, 
 use super::place::{Placed, copy_file, draft_dir, draft_file, is_same, make_dirs};
 use super::transcript::{Written, write_transcript};
 use crate::session::Header;
-use crate::{DiscoverError, Env, InstallError, Installed, SkipReason, Skipped, Tool};
+use crate::{DiscoverError, Env, InstallError, Installed, Naming, SkipReason, Skipped, Tool};
 
-/// Installs under the sender's id, or under `fresh_id` if that id is taken here; if it is `wanted` when all is drafted.
+/// Installs under the id that `naming` says, if it is `wanted` when all is drafted.
 pub(super) fn install(
     env: &Env,
     native_dir: &Path,
     header: &Header,
     cwd: &Path,
-    fresh_id: &str,
+    naming: Naming<'_>,
     wanted: &dyn Fn() -> bool,
 ) -> Result<Installed, InstallError> {
+    let own = header.native_id.as_str();
+    let (ids, fresh_id): (&[&str], _) = match naming {
+        Naming::OwnOr(fresh) => (&[own, fresh], fresh),
+        Naming::Fresh(fresh) => (&[fresh], fresh),
+    };
     if header.tool != Tool::ClaudeCode {
         return Err(InstallError::OtherTool);
     }
@@ -36,7 +41,7 @@ pub(super) fn install(
         return Err(InstallError::BadId);
     }
     let _turn = take_turn(env)?;
-    install_under(env, native_dir, &header.native_id, cwd, &[&header.native_id, fresh_id], wanted)
+    install_under(env, native_dir, own, cwd, ids, wanted)
 }
 
 /// Waits until no other install is under way.

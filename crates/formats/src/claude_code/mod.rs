@@ -45,7 +45,7 @@ use crate::session::Header;
 use crate::view::{Message, ViewSink};
 use crate::{
     AppendError, Appended, CaptureError, Captured, CapturedFile, Checkpoint, DiscoverError, Env, Format, Found, Handed,
-    InstallError, Installed, Rejoined, ResumeCommand, Tool, Turn,
+    InstallError, Installed, Naming, Rejoined, ResumeCommand, Tool, Turn,
 };
 
 /// Claude Code's sessions.
@@ -128,10 +128,10 @@ impl Format for ClaudeCode {
         native_dir: &Path,
         header: &Header,
         cwd: &Path,
-        fresh_id: &str,
+        naming: Naming<'_>,
         wanted: &dyn Fn() -> bool,
     ) -> Result<Installed, InstallError> {
-        install::install(env, native_dir, header, cwd, fresh_id, wanted)
+        install::install(env, native_dir, header, cwd, naming, wanted)
     }
 
     fn resume_command(&self, installed: &Installed) -> ResumeCommand {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::scene::{FRESH, Scene};
-use segue_formats::{ClaudeCode, Format as _, Header, InstallError, SkipReason};
+use segue_formats::{ClaudeCode, Format as _, Header, InstallError, Naming, SkipReason};
 
 const ID: &str = "60fd7404-3e8f-43d7-a6d0-56fe9768814d";
 const COMPACTED: &str = "6af582ae-93ce-4653-b18f-17d1775eca38";
@@ -36,7 +36,7 @@ fn what_is_not_wanted_when_it_is_ready_leaves_nothing() {
     let (receiver, bundle, header, _sender) = received("2.1.197", ID);
     let before = receiver.files();
     let install = |wanted: &dyn Fn() -> bool| {
-        ClaudeCode.install_if(&receiver.env(), &bundle, &header, &receiver.cwd(), FRESH, wanted)
+        ClaudeCode.install_if(&receiver.env(), &bundle, &header, &receiver.cwd(), Naming::OwnOr(FRESH), wanted)
     };
     let asked = Cell::new(0);
     let refused = install(&|| {
@@ -47,6 +47,18 @@ fn what_is_not_wanted_when_it_is_ready_leaves_nothing() {
     assert!(matches!(refused, Err(InstallError::NotWanted)) && asked.get() == 1);
     assert!(receiver.files() == before);
     assert_eq!(install(&|| true).unwrap().native_id, ID);
+}
+
+#[test]
+fn a_session_of_its_own_stands_beside_the_very_same() {
+    let (receiver, bundle, header, _sender) = received("2.1.197", ID);
+    let first = receiver.install(&bundle, &header).unwrap();
+    let before = fs::read(&first.native_path).unwrap();
+    let fork = ClaudeCode
+        .install_if(&receiver.env(), &bundle, &header, &receiver.cwd(), Naming::Fresh(FRESH), &|| true)
+        .unwrap();
+    assert!(fork.native_id == FRESH && fork.renamed && !fork.already);
+    assert!(fs::read(&first.native_path).unwrap() == before && fork.native_path != first.native_path);
 }
 
 #[test]

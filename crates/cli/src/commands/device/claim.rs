@@ -1,11 +1,11 @@
 //! `segue device claim`: enters a code, and takes the chat in.
 
-use std::{fs::File, path::Path, thread};
+use std::{fs::File, path::Path, sync::mpsc, thread};
 
 use segue_api::pairings::AcknowledgeView;
 use segue_crypto::pairing::Purpose;
 use segue_domain::Clock as _;
-use segue_formats::{Env, active_view::ActiveView};
+use segue_formats::{Env, Naming, active_view::ActiveView};
 use serde_json::json;
 
 use crate::{
@@ -17,15 +17,15 @@ use crate::{
         arrived::Arrival,
         claiming::Claiming,
         drafts,
+        ending::Farewell,
         entering::{self, Arrived, Line},
-        farewell::Farewell,
         given::{self, Given},
         preview,
     },
     environment::{self, SystemClock},
     error::{CliError, Exit, Result},
     home::Home,
-    library::Record,
+    library::{Library, Record},
     output::Output,
     untrusted::Untrusted,
     upload::Gate,
@@ -55,7 +55,12 @@ pub(super) fn run(options: &ClaimCode, output: &Output) -> Result<()> {
             line.let_go();
             drop(claiming.forget(&home));
         }
-    })??;
+    })?;
+    let placed = placed.map_err(|error| match error.hint.as_str() {
+        "" => error
+            .hint("The chat is here, and not yet where its tool finds it. Mend that, then segue device claim goes on."),
+        _ => error,
+    })?;
     claiming.forget(&home)?;
     placed.go_on(options.print, output)
 }
@@ -69,7 +74,8 @@ fn enter(
     output: &Output,
 ) -> Result<(Claiming, File, Line)> {
     let arrived = entering::run(Purpose::Handoff, given, options.server.as_ref(), account, output)?;
-    let view = look(&arrived, options, account, output).inspect_err(|_| arrived.let_go())?;
+    let view = look(&arrived, options, output).inspect_err(|_| arrived.let_go())?;
+    is_wanted(&arrived, account, output)?;
     let own = !options.fork && arrived.is_from_own_device(account)?;
     let session = arrival::session_here(home, &view, own).inspect_err(|_| arrived.let_go())?;
     let (claiming, line) = Claiming::begin(arrived, session, &view, (own, options.fork));
@@ -79,7 +85,7 @@ fn enter(
 }
 
 /// Shows what has come; whose it is and what it is are known before anything is made of it.
-fn look(arrived: &Arrived, options: &ClaimCode, account: Option<&Account>, output: &Output) -> Result<ActiveView> {
+fn look(arrived: &Arrived, options: &ClaimCode, output: &Output) -> Result<ActiveView> {
     let tools: Env = environment::tools()?;
     let view = ActiveView::parse(arrived.view())
         .map_err(|error| CliError::verification(format!("the view of this chat cannot be read: {error}")))?;
@@ -89,16 +95,23 @@ fn look(arrived: &Arrived, options: &ClaimCode, account: Option<&Account>, outpu
     if options.dry_run {
         return Err(not_taken("nothing was taken in (--dry-run)"));
     }
+    Ok(view)
+}
+
+/// Asks whether what came is wanted, unless it comes from a device of one's own. Who declines, however they do, is let go.
+fn is_wanted(arrived: &Arrived, account: Option<&Account>, output: &Output) -> Result<()> {
     if arrived.is_from_own_device(account)? {
-        return Ok(view);
+        return Ok(());
     }
     let (remote, id) = (arrived.line.remote.again(), arrived.line.id);
-    let _farewell = Farewell::before_interrupt(move || drop(remote.complete_pairing(id)));
-    if output.agrees("Continue this chat here?", "Say --yes where nobody can be asked.")? {
-        Ok(view)
-    } else {
-        Err(not_taken("the chat was not taken in"))
+    // Kept until the other device was told: a terminal that closes ends the question and the process at once.
+    let farewell = Farewell::with(move || drop(remote.complete_pairing(id)));
+    let agreed = output.agrees("Continue this chat here?", "Say --yes where nobody can be asked.");
+    if !matches!(agreed, Ok(true)) {
+        arrived.let_go();
     }
+    drop(farewell);
+    if agreed? { Ok(()) } else { Err(not_taken("the chat was not taken in")) }
 }
 
 fn not_taken(text: &str) -> CliError {
@@ -132,26 +145,42 @@ fn take_in(
     project: Option<&Path>,
     output: &Output,
 ) -> Result<Result<Placed>> {
-    let view = claiming.view()?;
-    if let Some(record) = arrival::fetched(home, claiming)? {
-        tell(claiming, line, &record, &view, home, output)?;
-        line.let_go();
-        return Ok(resume::place_arrived(&record.session_id, project, output));
-    }
-    let fetched = arrival::fetch(home, line, claiming, &view, output).map_err(not_fetched)?;
+    let (view, library) = (claiming.view()?, Library::new(home));
+    let (record, fetched, _lock) = match arrival::fetched(home, claiming)? {
+        Some(record) if record.native.is_some() => {
+            tell(claiming, line, &record, &view, home, output)?;
+            line.let_go();
+            return Ok(resume::place_arrived(&record.session_id, project, output));
+        }
+        Some(record) => (record, None, Some(library.lock(claiming.session()?)?)),
+        None => {
+            let fetched = arrival::fetch(home, line, claiming, &view, output).map_err(not_fetched)?;
+            (fetched.record.clone(), Some(fetched), None)
+        }
+    };
     // It is made ready for its tool while all of it is read for the proof, and put in place when that holds.
-    let gate = Gate::closed();
+    let (gate, (drafted, is_drafted)) = (Gate::closed(), mpsc::channel());
+    // One for each arrival, however often it is put there.
+    let fresh = environment::uuid(*claiming.pairing()?.as_bytes());
+    let naming = if claiming.fork { Naming::Fresh(&fresh) } else { Naming::OwnOr(&fresh) };
     thread::scope(|scope| {
-        let keeper = gate.keeper();
-        let placing = scope.spawn(|| resume::place_proven(&fetched, project, &|| gate.pass().is_ok(), output));
-        let proven = fetched.prove(home, claiming, &view).map_err(not_fetched);
-        let told = proven.and_then(|()| tell(claiming, line, &fetched.record, &view, home, output));
-        told.map(|()| {
+        let (keeper, gate, arrived) = (gate.keeper(), &gate, record.clone());
+        let placing = scope.spawn(move || {
+            // Whether anybody listens is theirs.
+            let proven = || drafted.send(()).is_ok() && gate.pass().is_ok();
+            resume::place_proven(arrived, project, naming, &proven, output)
+        });
+        if let Some(fetched) = &fetched {
+            fetched.prove(home, claiming, &view).map_err(not_fetched)?;
+        }
+        // Where it cannot be put in place, the other device is not told that it is.
+        if is_drafted.recv().is_ok() {
+            tell(claiming, line, &record, &view, home, output)?;
             keeper.open();
             // Meanwhile; it is here whether or not the server hears of it, and what that keeps ends by itself.
             line.let_go();
-            placing.join().expect("placing does not panic")
-        })
+        }
+        Ok(placing.join().expect("placing does not panic"))
     })
 }
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use segue_formats::{CapturedFile, Damage, Env, Format, Found, Header, Installed};
+use segue_formats::{CapturedFile, Damage, Env, Format, Found, Header, Installed, Naming};
 
 use super::canonical;
 use crate::{
@@ -45,7 +45,7 @@ impl Installer<'_> {
         let _lock = self.library.lock(id)?;
         let record = self.library.find(id)?.unwrap_or(record);
         let native_dir = self.library.content(id).join("native");
-        let installed = self.write(&native_dir, &record.header, project, &|| true)?;
+        let installed = self.write(&native_dir, &record.header, project, Naming::OwnOr(&uuid(random()?)), &|| true)?;
         self.remember(record, &installed)?;
         Ok(installed)
     }
@@ -58,7 +58,13 @@ impl Installer<'_> {
         for file in &captured.files {
             stage(file, staged.path())?;
         }
-        let installed = self.write(&staged.path().join("native"), &captured.header, project, &|| true)?;
+        let installed = self.write(
+            &staged.path().join("native"),
+            &captured.header,
+            project,
+            Naming::OwnOr(&uuid(random()?)),
+            &|| true,
+        )?;
         let (here, there) = (installed.cwd.display(), found.path.display());
         self.output.warn(format!("Continuing a copy in {here}; the session it was made from stays: {there}"));
         if let Some(record) = record {
@@ -74,11 +80,11 @@ impl Installer<'_> {
         native_dir: &Path,
         header: &Header,
         project: Option<&Path>,
+        naming: Naming<'_>,
         wanted: &dyn Fn() -> bool,
     ) -> Result<Installed> {
         let cwd = choose_directory(header, project, self.output)?;
-        let fresh_id = uuid(random()?);
-        let installed = self.format.install_if(self.tools, native_dir, header, &cwd, &fresh_id, wanted);
+        let installed = self.format.install_if(self.tools, native_dir, header, &cwd, naming, wanted);
         let installed = installed.map_err(|error| {
             CliError::new(Exit::Error, "install", format!("the session cannot be written: {error}"))
         })?;
