@@ -188,6 +188,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_killed_command_left_is_none_of_a_folders_files_and_goes() {
+        let root = tempfile::tempdir().unwrap();
+        let (left, writing) = (root.path().join(".a.json.part"), root.path().join(".b.json.part"));
+        for part in [&left, &writing] {
+            fs::write(part, "\"half").unwrap();
+        }
+        write_json(&root.path().join("c.json"), &"whole").unwrap();
+        let writer = File::open(&writing).unwrap();
+        writer.lock().unwrap();
+        let read: Vec<_> = read_each::<String>(root.path()).into_iter().flatten().collect();
+        assert_eq!(read, ["whole"]);
+        assert_eq!((left.exists(), writing.exists()), (false, true), "who writes still is not disturbed");
+    }
+
+    #[test]
     fn of_many_writers_at_once_one_is_last_and_whole() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("file");

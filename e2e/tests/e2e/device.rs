@@ -76,6 +76,20 @@ pub(crate) fn resumed(ran: &Ran) -> Result<String> {
     id(&last, "native_path")
 }
 
+/// Moves Ann's session; her id of it, and what the other machine said.
+pub(crate) fn go(story: &Story, there: &Person, more: &[&str]) -> Result<(String, Ran)> {
+    let mut showing = Showing::start(&story.ann, &[&[SESSION], more].concat())?;
+    let claim = enter(there, &showing.code()?, &["--yes", "--server", story.server.url()]);
+    if !there.segue_home().join("account.json").exists() {
+        showing.approve()?;
+    }
+    let session = id(&showing.until("ready")?, "session_id")?;
+    let ran = entered(claim)?;
+    ensure!(ran.code == 0, "{}{}", ran.stdout, ran.stderr);
+    resumed(&ran)?;
+    Ok((session, ran))
+}
+
 #[test]
 fn a_chat_moves_to_a_machine_without_an_account_by_ten_characters() -> Result<()> {
     let root = TempDir::new()?;
@@ -127,11 +141,7 @@ fn what_another_device_holds_is_neither_resumed_nor_pushed_nor_handed_over_until
     let scene = Scene::begin(root.path())?;
     let ann = &scene.story.ann;
     for way in ["take-back", "fork"] {
-        let mut showing = scene.show(&[])?;
-        let claim = enter(&scene.other, &showing.code()?, &["--yes", "--server", scene.url()]);
-        showing.approve()?;
-        let session = id(&showing.until("ready")?, "session_id")?;
-        assert_eq!(entered(claim)?.code, 0);
+        let (session, _) = go(&scene.story, &scene.other, &[])?;
         for refused in [
             vec!["resume", SESSION, "--print"],
             vec!["push", SESSION],

@@ -14,21 +14,19 @@ use segue_e2e::{
     Claude, ModelStub,
     conversation::Turn,
     fault::{Fault, What},
-    person::{Person, Ran, claude_project, copy},
-    showing::Showing,
+    person::{Person, claude_project, copy},
     story::{Story, id},
 };
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    device::{enter, entered, event, resumed},
+    device::{SESSION, event, go},
     linking::link,
     real_tool::{NEXT, continued, move_in},
     recorder::Recorder,
 };
 
-const SESSION: &str = "60fd7404-3e8f-43d7-a6d0-56fe9768814d";
 const DRAFT: &str = "half a wörd";
 /// A turn whose output the tool puts into a file of its own.
 const SPILLS: &str = "[[tool:Bash:seq 1 40000]]";
@@ -115,20 +113,6 @@ fn begin(root: &Path) -> Result<Story> {
     let story = Story::begin(root)?;
     move_in(&story.ann, "2.1.197")?;
     Ok(story)
-}
-
-/// Moves Ann's session; her id of it, and what the other machine said.
-fn go(story: &Story, there: &Person, more: &[&str]) -> Result<(String, Ran)> {
-    let mut showing = Showing::start(&story.ann, &[&[SESSION], more].concat())?;
-    let claim = enter(there, &showing.code()?, &["--yes", "--server", story.server.url()]);
-    if !there.segue_home().join("account.json").exists() {
-        showing.approve()?;
-    }
-    let session = id(&showing.until("ready")?, "session_id")?;
-    let ran = entered(claim)?;
-    ensure!(ran.code == 0, "{}{}", ran.stdout, ran.stderr);
-    resumed(&ran)?;
-    Ok((session, ran))
 }
 
 fn work(person: &Person, native_id: &str, prompt: &str) -> Result<()> {

@@ -13,11 +13,10 @@ use segue_e2e::{
     fault::{Random, signal},
     native::Native,
     showing::Showing,
-    story::id,
 };
 use tempfile::TempDir;
 
-use crate::device::{SESSION, Scene, enter, entered, resumed};
+use crate::device::{SESSION, Scene, enter, entered, go, resumed};
 
 #[test]
 fn a_folder_that_is_none_is_refused_before_the_code_is_used_up() -> Result<()> {
@@ -111,6 +110,48 @@ fn a_chat_that_cannot_be_put_in_place_is_not_called_ready_and_goes_on() -> Resul
     Ok(())
 }
 
+/// Whoever goes on with what the other device has back meanwhile hears just that.
+#[test]
+fn what_was_taken_back_before_it_was_put_in_place_stays_there() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    fs::create_dir_all(scene.other.home().join(".claude"))?;
+    fs::write(scene.other.home().join(".claude/projects"), "in the way")?;
+    let mut showing = scene.show(&[])?;
+    let claim = enter(&scene.other, &showing.code()?, &["--yes", "--server", scene.url()]);
+    showing.approve()?;
+    assert_eq!(entered(claim)?.code, 1);
+    showing.kill()?;
+    scene.story.ann.json(&["device", "take-back", SESSION])?;
+    fs::remove_file(scene.other.home().join(".claude/projects"))?;
+    let ended = scene.other.run(&["--json", "device", "claim", "--project", ".", "--print", "--no-input"])?;
+    assert_eq!((ended.code, ended.stderr.contains("\"taken_back\"")), (10, true), "{}", ended.stderr);
+    assert!(!scene.other.segue_home().join("claiming").read_dir()?.any(|_| true));
+    Ok(())
+}
+
+/// As everywhere, what was started to outlive its terminal does, and Ctrl-C still ends it.
+#[test]
+fn what_is_started_with_nohup_outlives_its_terminal() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    let ann = scene.story.ann.under(vec!["nohup".into()]);
+    let mut showing = Showing::start(&ann, &[SESSION])?;
+    let code = showing.code()?;
+    signal("HUP", showing.process())?;
+    let claim = enter(&scene.other, &code, &["--yes", "--server", scene.url()]);
+    showing.approve()?;
+    showing.until("ready")?;
+    assert_eq!((entered(claim)?.code, showing.end()?.code), (0, 0));
+    scene.story.ann.json(&["device", "take-back", SESSION])?;
+    let mut showing = Showing::start(&ann, &[SESSION])?;
+    showing.code()?;
+    signal("INT", showing.process())?;
+    let ended = showing.end()?;
+    assert_eq!((ended.code, ended.stderr.contains("revoked")), (130, true), "{}", ended.stderr);
+    Ok(())
+}
+
 /// A fork is a chat of its own, also where the same chat lies already.
 #[test]
 fn a_fork_stands_beside_the_same_chat() -> Result<()> {
@@ -194,11 +235,7 @@ fn a_damaged_note_is_told_and_the_others_are_as_before() -> Result<()> {
     let root = TempDir::new()?;
     let scene = Scene::begin(root.path())?;
     let ann = &scene.story.ann;
-    let mut showing = scene.show(&[])?;
-    let claim = enter(&scene.other, &showing.code()?, &["--yes", "--server", scene.url()]);
-    showing.approve()?;
-    let session = id(&showing.until("ready")?, "session_id")?;
-    assert_eq!(entered(claim)?.code, 0);
+    let (session, _) = go(&scene.story, &scene.other, &[])?;
     assert_eq!(ann.run(&["doctor"])?.code, 0);
     for folder in ["moved", "arrived", "claiming"] {
         let note = ann.segue_home().join(folder).join("ses_damaged.json");

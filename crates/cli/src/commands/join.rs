@@ -206,7 +206,7 @@ fn request(pending: &PendingJoin, link: &JoinLink) -> Result<Join> {
 }
 
 fn stored(text: &str) -> Result<Vec<u8>> {
-    base64url::decode(text).map(|bytes| bytes.to_vec()).ok_or_else(|| {
+    base64url::bytes(text).ok_or_else(|| {
         CliError::new(Exit::Error, "pending_damaged", "the unfinished join on this machine is damaged")
             .hint("Remove the folder joins in the client's folder and ask for a new invite.")
     })

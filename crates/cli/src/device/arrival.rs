@@ -61,15 +61,10 @@ pub fn fetch(home: &Home, line: &mut Line, claiming: &Claiming, view: &ActiveVie
 }
 
 impl Fetched {
-    /// Its native files.
-    pub fn native(&self) -> PathBuf {
-        self.content.join("native")
-    }
-
     /// Proves that it is the chat of `view`, and remembers it.
     pub fn prove(&self, home: &Home, claiming: &Claiming, view: &ActiveView) -> Result<()> {
         let (id, record) = (claiming.pairing()?, &self.record);
-        is_of(view, record, &self.native()).inspect_err(|_| drop(fs::remove_dir_all(&self.content)))?;
+        is_of(view, record, &self.content.join("native")).inspect_err(|_| drop(fs::remove_dir_all(&self.content)))?;
         if !claiming.fork {
             // Before the session: what is here can be given back.
             Arrival::new(id, &record.session_id, view, claiming.own, &claiming.way_back()?, SystemClock.now())
@@ -99,9 +94,10 @@ fn until_ready(hearing: &Hearing) -> Result<()> {
     Err(taken_back())
 }
 
-fn taken_back() -> CliError {
+/// What is said to whoever waits for a chat that does not come any more.
+pub fn taken_back() -> CliError {
     CliError::new(Exit::Gone, "taken_back", "the other device has the chat back")
-        .hint("What was shown of it stays there.")
+        .hint("To have it here, make a new code there.")
 }
 
 fn open(remote: &mut Remote, id: PairingId, view: &ActiveView, secrets: &Secrets) -> Result<(OpenedBundle, Vec<u8>)> {

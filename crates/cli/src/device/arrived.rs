@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::notes;
 use crate::{
     account::Account,
     base64url,
@@ -120,8 +121,7 @@ impl Arrival {
 
     /// What was sealed.
     pub fn sealed(&self) -> Result<Option<Vec<u8>>> {
-        let sealed = self.sealed.as_deref().map(|sealed| base64url::decode(sealed).ok_or_else(|| self.damaged()));
-        Ok(sealed.transpose()?.map(|bytes| bytes.to_vec()))
+        self.sealed.as_deref().map(|sealed| base64url::bytes(sealed).ok_or_else(|| self.damaged())).transpose()
     }
 
     /// The other device takes nothing back any more: the chat stays here.
@@ -150,7 +150,7 @@ impl Arrival {
 
     /// All that can be read, newest first. After a day nothing can be given back, and no key is kept.
     pub fn all(home: &Home, now: Timestamp) -> Result<Vec<Self>> {
-        let mut all: Vec<Self> = home::read_each(&home.path("arrived")).into_iter().flatten().collect();
+        let mut all: Vec<Self> = notes::readable(home, "arrived").collect();
         for arrival in &mut all {
             let until = Timestamp::from_millis(arrival.at).plus_hours(limits::PAIRING_TOMBSTONE_HOURS);
             if now >= until && arrival.token.is_some() {

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::{
     arrived::WayBack,
     entering::{Arrived, Line},
+    notes,
 };
 use crate::{
     account::Account,
@@ -73,8 +74,7 @@ impl Claiming {
     /// as long as the file is open.
     pub fn find(home: &Home, entered: Option<Nameplate>) -> Result<Option<(Self, File)>> {
         let mut all: Vec<(_, Self)> = Vec::new();
-        // One that is damaged is passed over: it keeps nobody from another chat.
-        for claiming in home::read_each::<Self>(&home.path("claiming")).into_iter().flatten() {
+        for claiming in notes::readable::<Self>(home, "claiming") {
             let written = fs::metadata(claiming.path(home)).and_then(|metadata| metadata.modified());
             all.push((written.ok(), claiming));
         }
@@ -126,7 +126,7 @@ impl Claiming {
 
     /// The sealed word that it arrived.
     pub fn acknowledgement(&self) -> Result<Vec<u8>> {
-        base64url::decode(&self.acknowledgement).map(|bytes| bytes.to_vec()).ok_or_else(damaged)
+        base64url::bytes(&self.acknowledgement).ok_or_else(damaged)
     }
 
     /// The way to the relay.

@@ -1,11 +1,12 @@
 //! How a person ends a command: Ctrl-C, a closed terminal, or a word to its process. Who is waited for elsewhere says so before.
 
 use std::{
-    io, process,
+    fs, future, io, process,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::Poll,
     thread,
 };
 
@@ -23,30 +24,34 @@ const BOUNCE_MS: i64 = 500;
 /// Hears when the process is to end, instead of what the system does then.
 pub(super) struct Ending {
     runtime: Runtime,
-    signals: [Signal; 3],
+    signals: Vec<Signal>,
 }
 
 impl Ending {
-    /// Hears it from this moment on.
+    /// Hears it from this moment on. A closed terminal ends nobody who was started to outlive it (`nohup`).
     pub(super) fn listen() -> io::Result<Self> {
+        let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+        if !ignores(SignalKind::hangup()) {
+            kinds.push(SignalKind::hangup());
+        }
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let signals = {
             let _inside = runtime.enter();
-            [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?]
+            kinds.into_iter().map(signal).collect::<io::Result<_>>()?
         };
         Ok(Self { runtime, signals })
     }
 
     /// Waits for the next.
     pub(super) fn wait(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.signals;
-        self.runtime.block_on(async {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
+        let signals = &mut self.signals;
+        self.runtime.block_on(future::poll_fn(|context| {
+            if signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready()) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
             }
-        });
+        }));
     }
 
     /// Waits for one that is meant as a second: a terminal that closes says so twice, and keys bounce.
@@ -57,6 +62,14 @@ impl Ending {
             self.wait();
         }
     }
+}
+
+/// Whether this process was started with a signal ignored, where the system says so (`proc_pid_status(5)`).
+fn ignores(kind: SignalKind) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    mask >> (kind.as_raw_value() - 1) & 1 == 1
 }
 
 /// While it is kept, something is said before the process ends; afterwards it ends as always.

@@ -71,3 +71,26 @@ fn parse(purpose: Purpose, text: &str) -> Result<Given> {
             .hint("A code of ten symbols hands a chat over: segue device claim. One of twelve adds a device: segue join --code."))?;
     Ok(Given { server: None, nameplate, secret: PairingSecret::Code(secret) })
 }
+
+#[cfg(test)]
+mod tests {
+    use segue_crypto::pairing::{Place, SizeClass, Source};
+
+    use super::*;
+    use crate::environment::rng;
+
+    #[test]
+    fn what_stands_around_a_code_or_link_in_a_text_is_passed_over() {
+        let place = Place { purpose: Purpose::Handoff, server_id: [1; 16], hid: [2; 16] };
+        let (source, known) = (Source::new(&mut rng().unwrap(), place, SizeClass::Small, 300), "QZ3K".parse().unwrap());
+        let link = format!("https://segue.example/h#{}", *source.fragment(known));
+        for plain in [source.code(known).as_str(), &link] {
+            let nameplate = |text: &str| parse(Purpose::Handoff, text).map(|given| given.nameplate).ok();
+            assert_eq!(nameplate(plain), Some(known), "{plain}");
+            for around in ["“{}”", "\"{}\"", "'{}'", "`{}`", "<{}>", "\u{feff}{}\r\n", " \u{200b}{}\u{200b}\t"] {
+                assert_eq!(nameplate(&around.replace("{}", plain)), Some(known), "{around}");
+            }
+            assert_eq!(nameplate(&format!("see {plain}")), None);
+        }
+    }
+}

@@ -120,7 +120,7 @@ impl Hearing {
     ///
     /// # Errors
     /// When so, or when the pairing is not heard any more.
-    pub(super) fn is_wanted(&self) -> Result<()> {
+    pub(super) fn still_wanted(&self) -> Result<()> {
         self.receiver.try_iter().try_for_each(|sent| if let Sent::Lost(error) = sent { Err(error) } else { Ok(()) })
     }
 

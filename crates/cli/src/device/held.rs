@@ -6,7 +6,7 @@ use segue_domain::{PairingId, Timestamp, limits};
 use segue_formats::Handed;
 use serde::{Deserialize, Serialize};
 
-use super::arrived::Arrival;
+use super::{arrived::Arrival, notes};
 use crate::{
     base64url,
     commands::day,
@@ -99,7 +99,7 @@ impl Moved {
 
     /// All that can be read, newest first. After a day nothing comes back, and no key is kept.
     pub fn all(home: &Home, now: Timestamp) -> Result<Vec<Self>> {
-        let mut all: Vec<Self> = home::read_each(&home.path("moved")).into_iter().flatten().collect();
+        let mut all: Vec<Self> = notes::readable(home, "moved").collect();
         for moved in &mut all {
             if moved.return_key.is_some() && !moved.may_come_back(now) {
                 moved.return_key = None;

@@ -149,7 +149,7 @@ impl Moving<'_> {
     fn pack(&self, let_in: LetIn, record: &Record, chat: &Chat, draft: Option<String>) -> Result<Packed> {
         let LetIn { approved, name, attempt } = let_in;
         // Reading may have taken a while.
-        self.offering.hearing.is_wanted()?;
+        self.offering.hearing.still_wanted()?;
         let (tools, secrets, account) = (tools()?, Secrets::draw()?, &self.offering.uploader.account);
         let made = scene::make(&tools, account, chat, record, draft, &secrets, approved.room())?;
         let own = account.device_key()?;

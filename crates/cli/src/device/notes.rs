@@ -15,6 +15,11 @@ pub fn damaged(home: &Home) -> Vec<CliError> {
     away.chain(of::<Arrival>(home, "arrived")).chain(of::<Claiming>(home, "claiming")).collect()
 }
 
+/// Those that can be read.
+pub(super) fn readable<T: DeserializeOwned>(home: &Home, folder: &str) -> impl Iterator<Item = T> {
+    home::read_each(&home.path(folder)).into_iter().flatten()
+}
+
 fn of<T: DeserializeOwned>(home: &Home, folder: &str) -> impl Iterator<Item = CliError> {
     home::read_each::<T>(&home.path(folder)).into_iter().filter_map(Result::err)
 }

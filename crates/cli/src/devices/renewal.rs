@@ -147,7 +147,7 @@ impl Renewal {
 }
 
 fn decode(text: &str) -> Result<Vec<u8>> {
-    base64url::decode(text).map(|bytes| bytes.to_vec()).ok_or_else(damaged)
+    base64url::bytes(text).ok_or_else(damaged)
 }
 
 fn damaged() -> CliError {

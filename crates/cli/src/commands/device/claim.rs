@@ -49,6 +49,8 @@ pub(super) fn run(options: &ClaimCode, output: &Output) -> Result<()> {
         None => enter(options, given, &home, account.as_ref(), output)?,
     };
     let taken = take_in(&claiming, &mut line, &home, project.as_deref(), output);
+    // Whichever request it is that meets it first.
+    let taken = taken.map_err(|error| if error.exit == Exit::Gone { arrival::taken_back() } else { error });
     let placed = taken.inspect_err(|error| {
         // What may succeed another time is kept for it.
         if !matches!(error.exit, Exit::Network | Exit::Error | Exit::Interrupted) {
@@ -75,7 +77,7 @@ fn enter(
 ) -> Result<(Claiming, File, Line)> {
     let arrived = entering::run(Purpose::Handoff, given, options.server.as_ref(), account, output)?;
     let view = look(&arrived, options, output).inspect_err(|_| arrived.let_go())?;
-    is_wanted(&arrived, account, output)?;
+    confirm(&arrived, account, output)?;
     let own = !options.fork && arrived.is_from_own_device(account)?;
     let session = arrival::session_here(home, &view, own).inspect_err(|_| arrived.let_go())?;
     let (claiming, line) = Claiming::begin(arrived, session, &view, (own, options.fork));
@@ -99,7 +101,7 @@ fn look(arrived: &Arrived, options: &ClaimCode, output: &Output) -> Result<Activ
 }
 
 /// Asks whether what came is wanted, unless it comes from a device of one's own. Who declines, however they do, is let go.
-fn is_wanted(arrived: &Arrived, account: Option<&Account>, output: &Output) -> Result<()> {
+fn confirm(arrived: &Arrived, account: Option<&Account>, output: &Output) -> Result<()> {
     if arrived.is_from_own_device(account)? {
         return Ok(());
     }

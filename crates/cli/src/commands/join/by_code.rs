@@ -63,7 +63,7 @@ pub(super) fn run(options: &args::Join, home: &Home, output: &Output) -> Result<
     })?;
     pending.account.save(home)?;
     // The other screen says so a little earlier for it; this machine has joined either way.
-    let acknowledgement = base64url::decode(&pending.acknowledgement).ok_or_else(damaged)?.to_vec().into();
+    let acknowledgement = base64url::bytes(&pending.acknowledgement).ok_or_else(damaged)?.into();
     drop(remote.acknowledge_view(id, &AcknowledgeView { acknowledgement }));
     drop(remote.complete_pairing(id));
     report(&pending.account, &joined.email, output)?;

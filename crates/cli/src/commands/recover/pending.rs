@@ -116,7 +116,7 @@ fn remove(home: &Home, file: &str) -> Result<()> {
 }
 
 fn decode(text: &str) -> Result<Vec<u8>> {
-    base64url::decode(text).map(|bytes| bytes.to_vec()).ok_or_else(|| {
+    base64url::bytes(text).ok_or_else(|| {
         CliError::new(Exit::Error, "pending_damaged", "what was begun on this machine is damaged")
             .hint("Move recovery.json and recovery_code.json in the client's folder away, and begin anew.")
     })
