@@ -33,6 +33,7 @@ pub mod scene;
 pub mod shown;
 pub mod taking_back;
 
+mod ahead;
 mod approval;
 mod countdown;
 mod hearing;

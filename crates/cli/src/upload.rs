@@ -1,5 +1,6 @@
 //! A session on its way out: new segments are sealed into packs and sent, then a snapshot is sealed over all of them.
 
+mod basis;
 mod gate;
 mod sink;
 
@@ -11,8 +12,11 @@ use segue_crypto::{EpochKeys, RecipientKey};
 use segue_domain::{Clock as _, SessionId};
 use segue_signed::{BundleKind, Card, InlinePack, Parcel, SignedEnvelope};
 
-pub use self::gate::Gate;
 use self::sink::{SmallPack, UploadSink};
+pub use self::{
+    basis::Basis,
+    gate::{Gate, Keeper},
+};
 use crate::{
     account::Account,
     capture::{Capture, Capturing},
@@ -52,6 +56,13 @@ pub struct Pushed {
     pub unchanged: bool,
 }
 
+/// A session that is cut, compressed and sealed.
+pub struct Drafted {
+    draft: Draft,
+    inline: Vec<SmallPack>,
+    basis: Basis,
+}
+
 /// The part of a heading that a push and a handoff do not share.
 pub struct Purpose {
     /// Snapshot or handoff.
@@ -86,12 +97,21 @@ impl<'a> Uploader<'a> {
     /// # Errors
     /// Conflict (exit 5) when another device pushed this session meanwhile.
     pub fn push(&self, record: &mut Record, session: &mut Capturing) -> Result<Pushed> {
-        self.push_behind(&Gate::open(), record, session)
+        self.push_drafted(record, session, None)
     }
 
-    /// The same, once the gate is open: what needs no network is done before.
-    pub fn push_behind(&self, gate: &Gate, record: &mut Record, session: &mut Capturing) -> Result<Pushed> {
-        let mut pushed = self.try_push(gate, record, session, true);
+    /// The same of what is drafted already, if that still follows what was pushed last.
+    pub fn push_drafted(
+        &self,
+        record: &mut Record,
+        session: &mut Capturing,
+        drafted: Option<Drafted>,
+    ) -> Result<Pushed> {
+        let basis = Basis::of(&self.library, Some(record))?;
+        let mut pushed = match drafted.filter(|drafted| drafted.basis.is_as(&basis)) {
+            Some(drafted) => self.send(record, session, drafted),
+            None => self.try_push(record, session, basis),
+        };
         for _ in 1..TRIES_MAX {
             match &pushed {
                 // The server no longer has a pack of the last push: everything is sent.
@@ -100,23 +120,32 @@ impl<'a> Uploader<'a> {
                 Err(error) if error.code == "diverged" && self.find_head(record)? => {}
                 _ => break,
             }
-            pushed = self.try_push(gate, record, session, false);
+            pushed = self.try_push(record, session, Basis::nothing(record));
         }
         let pushed = pushed.map_err(|error| way_out(record, error))?;
         session.wait()?.warnings.iter().for_each(|warning| self.output.warn(warning));
         Ok(pushed)
     }
 
-    fn try_push(&self, gate: &Gate, record: &mut Record, session: &mut Capturing, reuse: bool) -> Result<Pushed> {
-        let id = record.session_id()?;
-        let previous = if reuse { previous(&self.library, id) } else { None };
-        let (draft, inline) = self.draft(gate, record, session, previous.as_ref())?;
-        gate.pass()?;
+    fn try_push(&self, record: &mut Record, session: &mut Capturing, basis: Basis) -> Result<Pushed> {
+        let library = &self.library;
+        let drafted = thread::scope(|scope| {
+            // Known here before the server hears of it.
+            let stored = record.head.is_none().then(|| scope.spawn(|| library.save(record)));
+            let drafted = self.draft(&Gate::open(), session, basis)?;
+            stored.map_or(Ok(()), |stored| stored.join().expect("storing does not panic"))?;
+            Ok(drafted)
+        })?;
+        self.send(record, session, drafted)
+    }
+
+    fn send(&self, record: &mut Record, session: &mut Capturing, drafted: Drafted) -> Result<Pushed> {
+        let Drafted { draft, inline, basis } = drafted;
         let capture = session.wait()?;
         let card = capture.card(record.private);
-        if let (Some((contents, envelope)), Some(head)) = (&previous, &record.head) {
+        if let (Some((contents, envelope)), Some(head)) = (&basis.previous, &record.head) {
             let same = contents.manifest().content_hash() == draft.contents.manifest().content_hash();
-            if same && envelope.envelope.header.card == card && self.is_there(id, head)? {
+            if same && envelope.envelope.header.card == card && self.is_there(record.session_id()?, head)? {
                 return Ok(Pushed { plan: draft.plan(), contents: draft.contents, unchanged: true });
             }
         }
@@ -152,31 +181,21 @@ impl<'a> Uploader<'a> {
         }
     }
 
-    /// Cuts, compresses, seals and sends what `previous` does not hold. Small packs are not sent but given back, to travel
-    /// with the manifest.
-    fn draft(
-        &self,
-        gate: &Gate,
-        record: &Record,
-        session: &mut Capturing,
-        previous: Option<&(Contents, SignedEnvelope)>,
-    ) -> Result<(Draft, Vec<SmallPack>)> {
-        // What the capture trusts is what the state that is there was made of.
-        let at_head = previous.zip(record.head.as_ref()).is_some_and(|((_, envelope), head)| head.is_of(envelope));
-        let (mut failed, library) = (None, &self.library);
+    /// Cuts, compresses and seals what the basis does not hold, and sends it once the gate is open. Small packs are not sent but
+    /// kept, to travel with the manifest.
+    pub fn draft(&self, gate: &Gate, session: &mut Capturing, basis: Basis) -> Result<Drafted> {
+        let mut failed = None;
         let drafted = thread::scope(|scope| {
-            // Known here before the server hears of it.
-            let stored = record.head.is_none().then(|| scope.spawn(|| library.save(record)));
             let early = session.is_under_way();
             let mut sink = UploadSink::start(scope, &self.remote, &self.home, self.output, gate, early)?;
-            let sources = session.sources(!record.no_prefix, at_head, &mut failed);
-            let drafted = draft(&mut rng()?, sources, previous.map(|(contents, _)| contents), &mut sink);
-            let small = sink.finish()?;
+            let sources = session.sources(basis.prefixes, basis.at_head, &mut failed);
+            let previous = basis.previous.as_ref().map(|(contents, _)| contents);
+            let drafted = draft(&mut rng()?, sources, previous, &mut sink);
+            let inline = sink.finish()?;
             let draft = drafted.map_err(|error| {
                 CliError::new(Exit::Error, "seal", format!("the session cannot be sealed: {}", causes(&error)))
             })?;
-            stored.map_or(Ok(()), |stored| stored.join().expect("storing does not panic"))?;
-            Ok((draft, small))
+            Ok(Drafted { draft, inline, basis })
         });
         failed.map_or(drafted, Err)
     }

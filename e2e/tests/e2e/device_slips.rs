@@ -212,6 +212,25 @@ fn a_chat_that_grows_while_it_moves_arrives_as_far_as_it_came() -> Result<()> {
     })
 }
 
+/// While its code is shown, a chat is as free as before; and what the server has meanwhile is not sent again.
+#[test]
+fn a_chat_that_is_pushed_while_its_code_is_shown_is_not_pushed_twice() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    let ann = &scene.story.ann;
+    let native = Native::begin(ann, &mut Random::new(12), 3_000_000)?;
+    let mut showing = Showing::start(ann, &[native.id()])?;
+    let code = showing.code()?;
+    assert_eq!(ann.json(&["push", native.id()])?["seq"], 1);
+    let claim = enter(&scene.other, &code, &["--yes", "--server", scene.url()]);
+    showing.approve()?;
+    showing.until("ready")?;
+    assert_eq!(entered(claim)?.code, 0);
+    ann.json(&["device", "take-back", native.id()])?;
+    assert_eq!(ann.json(&["push", native.id()])?["seq"], 1);
+    Ok(())
+}
+
 #[test]
 fn a_code_is_read_behind_the_marks_that_an_editor_leaves() -> Result<()> {
     let root = TempDir::new()?;

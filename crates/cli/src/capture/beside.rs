@@ -1,6 +1,10 @@
 //! A capture that is made beside the sealing of its transcript: both read it once, on a core each.
 
-use std::{iter, thread, thread::JoinHandle};
+use std::{
+    iter,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
 
 use segue_bundle::SourceFile;
 use segue_formats::{Env, Found};
@@ -12,11 +16,17 @@ use crate::error::{CliError, Exit, Result};
 pub struct Capturing {
     transcript: Option<LocalFile>,
     reading: Option<JoinHandle<Result<Capture>>>,
-    done: Option<Capture>,
+    done: Option<Arc<Capture>>,
 }
 
 impl From<Capture> for Capturing {
     fn from(capture: Capture) -> Self {
+        Arc::new(capture).into()
+    }
+}
+
+impl From<Arc<Capture>> for Capturing {
+    fn from(capture: Arc<Capture>) -> Self {
         Self { transcript: None, reading: None, done: Some(capture) }
     }
 }
@@ -50,9 +60,9 @@ impl Capturing {
     /// Why it cannot be made; said once.
     pub fn wait(&mut self) -> Result<&Capture> {
         if let Some(reading) = self.reading.take() {
-            self.done = Some(reading.join().expect("capturing does not panic")?);
+            self.done = Some(Arc::new(reading.join().expect("capturing does not panic")?));
         }
-        self.done.as_ref().ok_or_else(|| CliError::new(Exit::Error, "capture", "the session was not read"))
+        self.done.as_deref().ok_or_else(|| CliError::new(Exit::Error, "capture", "the session was not read"))
     }
 
     /// The files, to be read once each, the transcript first. With `prefixes`, what was appended is compressed with what stands

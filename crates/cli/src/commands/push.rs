@@ -1,6 +1,9 @@
 //! `segue push`: seals a session and stores it on the server, for oneself.
 
-use std::fs::{self, File};
+use std::{
+    fs::{self, File},
+    sync::Arc,
+};
 
 use segue_domain::SessionId;
 use segue_formats::{Env, Found, Header};
@@ -70,7 +73,7 @@ pub(crate) enum Reading {
     /// Everything, compared with what was pushed.
     All,
     /// Nothing more: all of it was just captured, and this is what is meant.
-    Captured(Box<Capture>),
+    Captured(Arc<Capture>),
 }
 
 /// Begins to capture a session, and gives it an id if it has none, or a fresh one with `as_new`.
@@ -135,7 +138,7 @@ fn begin(
         Some(found) => {
             let known = |head| library.progress(id, head);
             match reading {
-                Reading::Captured(capture) => Ok((*capture).into()),
+                Reading::Captured(capture) => Ok(capture.into()),
                 Reading::WhatIsNew => Capturing::start(tools, found, record.head.as_ref().and_then(known).as_ref()),
                 Reading::All => Capturing::start(tools, found, None),
             }

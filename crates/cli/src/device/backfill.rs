@@ -9,14 +9,19 @@ use crate::{
     error::{CliError, Exit, Result},
     library::Record,
     provenance::References,
-    upload::{Gate, Purpose, Pushed, Uploader, body, previous},
+    upload::{Drafted, Purpose, Pushed, Uploader, body, previous},
 };
 
-/// Brings the session to the server, `private` as it was so far, once the gate is open. Only what is new is sent.
-pub fn push(uploader: &Uploader<'_>, gate: &Gate, session: &mut Prepared, private: bool) -> Result<Pushed> {
+/// Brings the session to the server, `private` as it was so far. Only what is new is sent, and what is drafted is not drafted again.
+pub fn push(
+    uploader: &Uploader<'_>,
+    session: &mut Prepared,
+    private: bool,
+    drafted: Option<Drafted>,
+) -> Result<Pushed> {
     // Moving a chat tells the server nothing that it does not know, however often it is moved.
     let own = std::mem::replace(&mut session.record.private, private);
-    let pushed = uploader.push_behind(gate, &mut session.record, &mut session.capturing);
+    let pushed = uploader.push_drafted(&mut session.record, &mut session.capturing, drafted);
     session.record.private = own;
     uploader.library.save(&session.record)?;
     pushed

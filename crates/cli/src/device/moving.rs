@@ -1,6 +1,6 @@
 //! Moving a chat: the source's side from the code to "ready there" (SPEC D1, D5, D13).
 
-use std::thread::{self, JoinHandle};
+use std::thread::{self, Scope};
 
 use segue_api::pairings::{Pairing, ReleaseView};
 use segue_crypto::pairing::{Purpose, Released, SizeClass};
@@ -11,6 +11,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{
+    ahead::{Ahead, Sealing},
     backfill,
     hearing::Happening,
     held::Moved,
@@ -18,14 +19,13 @@ use super::{
     scene::{self, Chat, Secrets},
 };
 use crate::{
-    capture::Capture,
     commands::{Prepared, Reading, prepare},
     environment::{SystemClock, tools},
     error::{CliError, Exit, Result},
     library::Record,
     output::Output,
     untrusted::Untrusted,
-    upload::{Gate, Pushed, Uploader},
+    upload::{Pushed, Uploader},
 };
 
 /// How long a view waits for a reply that is being written, in milliseconds: less than the server waits for this device.
@@ -53,11 +53,12 @@ pub fn run(uploader: &Uploader<'_>, wanted: Wanted, output: &Output) -> Result<(
     let tag = chat_tag(uploader, &wanted.found)?;
     // Views of all chats are of one size: it says nothing about them, and is known before the chat is read.
     let terms = Terms { purpose: Purpose::Handoff, size_class: SizeClass::Large, tag, command: "segue device start" };
-    // Long chats take a while to read: while the code is typed, nobody waits for it.
-    let (tools, found) = (tools()?, wanted.found.clone());
-    let reading = thread::spawn(move || Chat::read(&tools, found));
-    let (offering, let_in) = offering::offer(uploader, terms, output, |offering| show(offering, &wanted))?;
-    Moving { offering, wanted }.release(let_in, reading)
+    let tools = tools()?;
+    thread::scope(|scope| {
+        let ahead = Ahead::begin(scope, uploader, tools, wanted.found.clone());
+        let (offering, let_in) = offering::offer(uploader, terms, output, |offering| show(offering, &wanted))?;
+        Moving { offering, wanted }.release(scope, let_in, ahead)
+    })
 }
 
 /// What tells the chats of this device apart, for the server, and tells it nothing else.
@@ -103,22 +104,20 @@ struct Moving<'a> {
     wanted: Wanted,
 }
 
-impl Moving<'_> {
+impl<'a> Moving<'a> {
     /// Moves the chat. Whatever fails before it is on its way ends the code, so that nobody waits for it.
-    fn release(mut self, let_in: LetIn, reading: JoinHandle<Result<(Chat, Capture)>>) -> Result<()> {
-        let (mut session, chat) = self.take(reading).map_err(|error| self.offering.given_up(error))?;
+    fn release<'scope>(mut self, scope: &'scope Scope<'scope, 'a>, let_in: LetIn, ahead: Ahead<'scope>) -> Result<()> {
+        let taken = self.take(scope, ahead);
+        let (mut session, chat, sealing) = taken.map_err(|error| self.offering.given_up(error))?;
         let told = backfill::as_told(self.offering.uploader, &session.record);
         let told = told.map_err(|error| self.offering.given_up(error))?;
-        let (gate, draft) = (Gate::closed(), self.wanted.draft.take());
-        // All of it is sealed while the view goes ahead, and sent behind that.
-        let (packed, pushed) = thread::scope(|scope| {
-            let (uploader, session, keeper) = (self.offering.uploader, &mut session, gate.keeper());
-            let pushing = scope.spawn(|| backfill::push(uploader, &gate, session, told.private));
-            let packed = self.pack(let_in, &told, &chat, draft).map_err(|error| self.offering.given_up(error));
-            let sent = packed.and_then(|packed| self.send_view(packed)).inspect(|_| keeper.open());
-            (sent, pushing.join().expect("pushing does not panic"))
-        });
-        let Packed { secrets, released, moved, .. } = packed?;
+        let draft = self.wanted.draft.take();
+        let packed = self.pack(let_in, &told, &chat, draft).map_err(|error| self.offering.given_up(error))?;
+        let Packed { secrets, released, moved, .. } = self.send_view(packed)?;
+        // All of it goes behind the view.
+        let drafted = sealing.go();
+        let pushed =
+            drafted.and_then(|drafted| backfill::push(self.offering.uploader, &mut session, told.private, drafted));
         let arrived = self.send_rest(&mut session, pushed, told.private, &secrets, &moved);
         drop(session);
         arrived.and_then(|()| self.until_ready(&released, &moved)).map_err(|error| match error.code {
@@ -129,20 +128,24 @@ impl Moving<'_> {
     }
 
     /// Waits for a reply that is being written, then takes the chat as it is.
-    fn take(&self, reading: JoinHandle<Result<(Chat, Capture)>>) -> Result<(Prepared, Chat)> {
+    fn take<'scope>(
+        &self,
+        scope: &'scope Scope<'scope, 'a>,
+        ahead: Ahead<'scope>,
+    ) -> Result<(Prepared, Chat, Sealing<'scope>)> {
         let (tools, uploader) = (tools()?, self.offering.uploader);
         self.wait_for_turn()?;
         let wanted = &self.wanted.found;
         let format = segue_formats::format_for(wanted.tool);
         let found = format.find(&tools, &wanted.native_id).ok().flatten().unwrap_or_else(|| wanted.clone());
-        let (chat, capture) = match reading.join().expect("reading a chat does not panic") {
+        let (chat, capture, sealing) = match ahead.read() {
             // What is still being answered may change beside its transcript.
-            Ok((chat, capture)) if chat.is_as(&found) && !self.wanted.now => (chat, capture),
-            _ => Chat::read(&tools, found)?,
+            Ok(read) if read.0.is_as(&found) && !self.wanted.now => read,
+            _ => Ahead::begin(scope, uploader, tools, found).read()?,
         };
-        let session = prepare(uploader, Some(&wanted.native_id), Reading::Captured(Box::new(capture)), false)?;
+        let session = prepare(uploader, Some(&wanted.native_id), Reading::Captured(capture), false)?;
         uploader.library.save(&session.record)?;
-        Ok((session, chat))
+        Ok((session, chat, sealing))
     }
 
     /// Makes what is released. Known here before anybody can have it.
@@ -220,7 +223,7 @@ impl Moving<'_> {
                 }
                 Err(error) => return Err(error),
             }
-            pushed = backfill::push(uploader, &Gate::open(), session, private);
+            pushed = backfill::push(uploader, session, private, None);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Whether what is being sealed may leave this machine yet.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use crate::error::{CliError, Exit, Result};
 
@@ -17,9 +17,11 @@ impl Gate {
         Self { open: Mutex::new(Some(true)), changed: Condvar::new() }
     }
 
-    /// One that waits for a decision.
-    pub fn closed() -> Self {
-        Self { open: Mutex::new(None), changed: Condvar::new() }
+    /// One that waits for a decision, and who decides. Dropped without a decision, the keeper gives up what waits: nobody
+    /// waits for ever.
+    pub fn closed() -> (Arc<Self>, Keeper) {
+        let gate = Arc::new(Self { open: Mutex::new(None), changed: Condvar::new() });
+        (Arc::clone(&gate), Keeper(gate))
     }
 
     /// The first decision counts.
@@ -27,11 +29,6 @@ impl Gate {
         // A decision is whole whenever the lock is free.
         self.open.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(open);
         self.changed.notify_all();
-    }
-
-    /// Who decides. Dropped without a decision, it gives up what waits: nobody waits for ever.
-    pub fn keeper(&self) -> Keeper<'_> {
-        Keeper(self)
     }
 
     /// Waits for the decision.
@@ -50,16 +47,16 @@ impl Gate {
 
 /// Who decides, and must not leave without.
 #[derive(Debug)]
-pub struct Keeper<'a>(&'a Gate);
+pub struct Keeper(Arc<Gate>);
 
-impl Keeper<'_> {
+impl Keeper {
     /// Lets pass what waits.
     pub fn open(self) {
         self.0.decide(true);
     }
 }
 
-impl Drop for Keeper<'_> {
+impl Drop for Keeper {
     fn drop(&mut self) {
         self.0.decide(false);
     }
@@ -73,10 +70,9 @@ mod tests {
     #[test]
     fn who_waits_hears_the_decision() {
         for open in [true, false] {
-            let gate = Gate::closed();
+            let (gate, keeper) = Gate::closed();
             thread::scope(|scope| {
                 let waiting = [(); 2].map(|()| scope.spawn(|| gate.pass().is_ok()));
-                let keeper = gate.keeper();
                 if open {
                     keeper.open();
                 } else {

@@ -161,12 +161,12 @@ fn take_in(
         }
     };
     // It is made ready for its tool while all of it is read for the proof, and put in place when that holds.
-    let (gate, (drafted, is_drafted)) = (Gate::closed(), mpsc::channel());
     // One for each arrival, however often it is put there.
     let fresh = environment::uuid(*claiming.pairing()?.as_bytes());
     let naming = if claiming.fork { Naming::Fresh(&fresh) } else { Naming::OwnOr(&fresh) };
     thread::scope(|scope| {
-        let (keeper, gate, arrived) = (gate.keeper(), &gate, record.clone());
+        let ((gate, keeper), (drafted, is_drafted)) = (Gate::closed(), mpsc::channel());
+        let arrived = record.clone();
         let placing = scope.spawn(move || {
             // Whether anybody listens is theirs.
             let proven = || drafted.send(()).is_ok() && gate.pass().is_ok();
