@@ -17,6 +17,7 @@ pub mod showing;
 #[cfg(target_os = "linux")]
 pub mod small_disk;
 pub mod story;
+pub mod terminal;
 pub mod wrong_clock;
 
 pub use claude::Claude;

@@ -14,6 +14,7 @@ use segue_e2e::{
     relay::{Relay, Way},
     showing::Showing,
     story::{Story, id},
+    terminal::Terminal,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -133,6 +134,44 @@ fn a_device_of_the_same_account_needs_no_approval_and_a_link_no_server() -> Resu
     let pushed = laptop.json(&["push", &session])?;
     assert_eq!(pushed["session_id"], session.as_str());
     Ok(())
+}
+
+/// What a camera sees of a terminal whose letters are light.
+fn photographed(screen: &str) -> Result<String> {
+    let drawn = |line: &&str| line.chars().count() > 20 && line.chars().all(|symbol| " █▀▄".contains(symbol));
+    let rows: Vec<Vec<char>> = screen.lines().filter(drawn).map(|line| line.chars().collect()).collect();
+    let width = rows.first().context("no code is drawn")?.len();
+    // A module in four pixels each way; a character is two modules high.
+    let light = |x: usize, y: usize| match rows[y / 8].get(x / 4) {
+        Some('█') => true,
+        Some('▀') => y % 8 < 4,
+        Some('▄') => y % 8 >= 4,
+        _ => false,
+    };
+    let mut image =
+        rqrr::PreparedImage::prepare_from_greyscale(
+            width * 4,
+            rows.len() * 8,
+            |x, y| {
+                if light(x, y) { u8::MAX } else { 0 }
+            },
+        );
+    let grids = image.detect_grids();
+    Ok(grids.first().context("no camera sees a code")?.decode()?.1)
+}
+
+#[test]
+fn the_code_that_a_camera_sees_leads_there() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    let laptop = scene.of_the_account(root.path())?;
+    let mut terminal = Terminal::start(&scene.story.ann, &["device", "start", SESSION])?;
+    let link = photographed(&terminal.until("Ctrl-C ends it.")?)?;
+    assert!(link.starts_with(&format!("{}/h#1.", scene.url().trim_end_matches('/'))), "{link}");
+    let there = entered(enter(&laptop, &link, &[]))?;
+    ensure!(there.code == 0, "{}{}", there.stdout, there.stderr);
+    terminal.until("Ready on “")?;
+    terminal.end()
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
-    process::{Command, Stdio},
+    io::Write as _,
+    process::Stdio,
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
@@ -13,6 +13,7 @@ use segue_e2e::{
     fault::{Random, signal},
     native::Native,
     showing::Showing,
+    terminal::Terminal,
 };
 use tempfile::TempDir;
 
@@ -50,36 +51,18 @@ fn who_is_asked_and_ends_the_command_has_declined() -> Result<()> {
     for end in [End::CtrlC, End::Word("TERM"), End::Word("HUP"), End::ClosedTerminal] {
         let mut showing = scene.show(&[])?;
         let other = scene.other.clone().with("SEGUE_DEVICE_CODE", showing.code()?);
-        let claim = other.command(&["device", "claim", "--server", scene.url(), "--project", ".", "--print"])?;
-        let words: Vec<_> =
-            [claim.get_program()].into_iter().chain(claim.get_args()).map(|word| word.to_string_lossy()).collect();
-        // A terminal of its own, as a person has.
-        let mut terminal = Command::new("script");
-        let command = format!("exec {}", words.join(" "));
-        terminal.args(["--quiet", "--return", "--command", &command, "/dev/null"]).current_dir(scene.other.work());
-        terminal.env_clear().envs(claim.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let mut terminal = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let mut keys = terminal.stdin.take().context("no keys")?;
-        let mut screen = terminal.stdout.take().context("no screen")?;
+        let mut terminal =
+            Terminal::start(&other, &["device", "claim", "--server", scene.url(), "--project", ".", "--print"])?;
         showing.approve()?;
-        let (mut shown, mut piece) = (String::new(), [0; 4096]);
-        while !shown.contains("Continue this chat here?") {
-            let read = screen.read(&mut piece)?;
-            ensure!(read > 0, "it ended before it asked: {shown}");
-            shown.push_str(&String::from_utf8_lossy(&piece[..read]));
-        }
+        terminal.until("Continue this chat here?")?;
         match end {
-            End::CtrlC => keys.write_all(b"\x03")?,
-            End::ClosedTerminal => terminal.kill()?,
-            End::Word(word) => {
-                let children = format!("/proc/{0}/task/{0}/children", terminal.id());
-                let child = fs::read_to_string(children)?;
-                signal(word, child.trim().parse()?)?;
-            }
+            End::CtrlC => terminal.press(b"\x03")?,
+            End::ClosedTerminal => terminal.close()?,
+            End::Word(word) => signal(word, terminal.process()?)?,
         }
         let source = showing.end()?;
         ensure!(source.code == 10 && source.stderr.contains("not_taken"), "{end:?}: {}", source.stderr);
-        terminal.wait()?;
+        terminal.end()?;
         assert!(!scene.other.segue_home().join("claiming").exists());
         scene.story.ann.json(&["device", "take-back", SESSION])?;
     }
