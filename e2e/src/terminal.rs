@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::person::Person;
+use crate::{fault::signal, person::Person};
 
 /// A terminal in which a command runs.
 #[derive(Debug)]
@@ -59,6 +59,16 @@ impl Terminal {
     pub fn process(&self) -> Result<u32> {
         let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.script.id()))?;
         children.trim().parse().context("it runs no command")
+    }
+
+    /// Stops the command while something else happens. `script` stops with it.
+    pub fn stopped(&self, meanwhile: impl FnOnce() -> Result<()>) -> Result<()> {
+        let command = self.process()?;
+        signal("STOP", command)?;
+        let done = meanwhile();
+        signal("CONT", command)?;
+        signal("CONT", self.script.id())?;
+        done
     }
 
     /// Closes it, whatever runs in it.

@@ -11,8 +11,8 @@ use segue_domain::limits::BUNDLE_FILES_MAX;
 use segue_formats::{Captured, CapturedFile, Env, Found, Header, SkipReason, Skipped, Tool, ViewSink};
 use segue_signed::{Card, card::CARD_TEXT_MAX};
 
-use self::files::LocalFile;
 pub use self::{beside::Capturing, progress::Progress};
+use self::{files::LocalFile, progress::Stamp};
 use crate::{
     error::{CliError, Exit, Result},
     library::{Library, Record},
@@ -34,6 +34,8 @@ pub struct Capture {
     git_remote: Option<String>,
     // The transcript first, if it comes from its tool.
     files: Vec<LocalFile>,
+    // How its tool's files looked then.
+    looks: Vec<(CapturedFile, Option<Stamp>)>,
     progress: Option<Progress>,
 }
 
@@ -56,12 +58,20 @@ impl Capture {
         captured.map(|captured| Self::of(captured, Some(known), remote())).transpose()
     }
 
+    /// Whether the session, found once more, is as it was captured, as far as can be seen without reading it all.
+    pub fn is_current(&self, tools: &Env, found: &Found) -> bool {
+        let Some(progress) = &self.progress else { return false };
+        let format = segue_formats::format_for(found.tool);
+        let now = format.capture_more(tools, found, &progress.checkpoint, None);
+        now.is_ok_and(|now| now.is_some_and(|now| looks(&now) == self.looks))
+    }
+
     fn of(captured: Captured, known: Option<&Progress>, git_remote: Option<String>) -> Result<Self> {
         if captured.header.counts.lines == 0 {
             return Err(CliError::new(Exit::Error, "capture", "the session holds no record that its tool could read")
                 .hint("Look at it with its tool first."));
         }
-        let progress = Progress::of(&captured);
+        let (progress, looks) = (Progress::of(&captured), looks(&captured));
         let mut warnings: Vec<String> = captured.skipped.iter().map(left_out).collect();
         if captured.torn.total > 0 {
             warnings.push(format!(
@@ -79,6 +89,7 @@ impl Capture {
             warnings,
             git_remote,
             files,
+            looks,
             progress,
         })
     }
@@ -99,6 +110,7 @@ impl Capture {
             git_remote: card.map(|card| card.git_remote.clone()).filter(|remote| !remote.is_empty()),
             warnings: Vec::new(),
             files,
+            looks: Vec::new(),
             progress: None,
         })
     }
@@ -140,6 +152,10 @@ impl Capture {
             updated_at: header.updated_at.and_then(|at| u64::try_from(at).ok()).unwrap_or_default(),
         }
     }
+}
+
+fn looks(captured: &Captured) -> Vec<(CapturedFile, Option<Stamp>)> {
+    captured.files.iter().map(|file| (file.clone(), Stamp::of(file))).collect()
 }
 
 fn collect(root: &Path, folder: &Path, files: &mut Vec<LocalFile>) -> Result<()> {

@@ -23,6 +23,8 @@ impl Progress {
     /// There are `bytes` more to come.
     pub fn expect(&self, bytes: u64) {
         if self.watched && self.bar.length() == Some(0) {
+            // Its time begins here.
+            self.bar.reset();
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
         self.bar.inc_length(bytes);

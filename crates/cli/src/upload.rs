@@ -191,7 +191,7 @@ impl<'a> Uploader<'a> {
             let sources = session.sources(basis.prefixes, basis.at_head, &mut failed);
             let previous = basis.previous.as_ref().map(|(contents, _)| contents);
             let drafted = draft(&mut rng()?, sources, previous, &mut sink);
-            let inline = sink.finish()?;
+            let inline = sink.finish(drafted.is_ok())?;
             let draft = drafted.map_err(|error| {
                 CliError::new(Exit::Error, "seal", format!("the session cannot be sealed: {}", causes(&error)))
             })?;

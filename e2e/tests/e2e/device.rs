@@ -338,6 +338,10 @@ fn who_does_not_want_what_came_tells_the_source_at_once() -> Result<()> {
     assert_ne!(entered(claim)?.code, 0);
     let told = showing.end()?;
     ensure!(told.code == 10 && told.stderr.contains("did not take the chat over"), "{}", told.stderr);
+    let status = scene.story.ann.run(&["device", "status"])?.stdout;
+    assert!(status.contains("was not taken by “"), "{status}");
+    let held = scene.story.ann.run(&["resume", SESSION, "--print"])?;
+    assert!(held.code == 5 && held.stderr.contains("did not take it over"), "{}", held.stderr);
     scene.story.ann.json(&["device", "take-back", SESSION])?;
     Ok(())
 }

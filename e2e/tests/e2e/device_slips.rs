@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write as _,
+    path::Path,
     process::Stdio,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -12,7 +13,9 @@ use anyhow::{Context as _, Result, ensure};
 use segue_e2e::{
     fault::{Random, signal},
     native::Native,
+    person::Person,
     showing::Showing,
+    story::id,
     terminal::Terminal,
 };
 use tempfile::TempDir;
@@ -135,6 +138,24 @@ fn what_is_started_with_nohup_outlives_its_terminal() -> Result<()> {
     Ok(())
 }
 
+/// What was taken back is there to be moved again, to the same device too.
+#[test]
+fn a_chat_moves_to_the_same_device_as_often_as_it_is_taken_back() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    let laptop = scene.of_the_account(root.path())?;
+    let transcript = scene.story.ann.home().join(format!(".claude/projects/-home-coder-emms-sdk/{SESSION}.jsonl"));
+    for words in ["more", "and more"] {
+        let line = format!(r#"{{"type":"custom-title","customTitle":"{words}","sessionId":"{SESSION}"}}"#);
+        fs::OpenOptions::new().append(true).open(&transcript)?.write_all(format!("{line}\n").as_bytes())?;
+        let (session, ran) = go(&scene.story, &laptop, &[])?;
+        assert!(fs::read_to_string(resumed(&ran)?)?.contains(words));
+        assert_eq!(laptop.run(&["resume", &session, "--print"])?.code, 0);
+        scene.story.ann.json(&["device", "take-back", &session])?;
+    }
+    Ok(())
+}
+
 /// A fork is a chat of its own, also where the same chat lies already.
 #[test]
 fn a_fork_stands_beside_the_same_chat() -> Result<()> {
@@ -214,6 +235,72 @@ fn a_chat_that_is_pushed_while_its_code_is_shown_is_not_pushed_twice() -> Result
     Ok(())
 }
 
+/// A sub-agent that works in the background writes beside the transcript, and nothing into it.
+#[test]
+fn what_changes_beside_a_chat_while_its_code_is_shown_moves_as_it_is_then() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    let ann = &scene.story.ann;
+    let claude = |person: &Person| person.home().join(".claude");
+    let result = Path::new(SESSION).join("tool-results/bdpb0567q.txt");
+    let (log, task) = (Path::new(SESSION).join("subagents/agent-later.jsonl"), Path::new("tasks").join(SESSION));
+    let project = claude(ann).join("projects/-home-coder-emms-sdk");
+    let later = "{\"type\":\"user\",\"isSidechain\":true,\"message\":{\"role\":\"user\",\"content\":\"later\"}}\n";
+    for (file, text) in [
+        (project.join(&result), "another result"),
+        (claude(ann).join(&task).join("1.json"), "{}"),
+        (project.join(&log), later),
+    ] {
+        let mut showing = scene.show(&[])?;
+        let code = showing.code()?;
+        // It is read and sealed before these have answered.
+        for _ in 0..3 {
+            ann.json(&["whoami"])?;
+        }
+        fs::write(&file, text)?;
+        let claim = enter(&scene.other, &code, &["--fork", "--yes", "--server", scene.url()]);
+        showing.approve()?;
+        let ended = entered(claim)?;
+        ensure!(ended.code == 0, "{}", ended.stderr);
+        let (there, native_id) = (
+            Path::new(&resumed(&ended)?).with_extension(""),
+            id(&ended.events()?.pop().context("nothing was said")?, "native_id")?,
+        );
+        let arrived = match file.strip_prefix(claude(ann).join("tasks").join(SESSION)) {
+            Ok(name) => claude(&scene.other).join("tasks").join(native_id).join(name),
+            Err(_) => there.join(file.strip_prefix(project.join(SESSION))?),
+        };
+        assert_eq!(fs::read_to_string(&arrived)?.trim_end(), text.trim_end(), "{}", arrived.display());
+        drop(showing.end()?);
+        ann.json(&["device", "take-back", SESSION])?;
+    }
+    Ok(())
+}
+
+/// Who still thinks about it when the other device has the chat back hears just that.
+#[test]
+fn what_was_taken_back_before_it_was_agreed_to_stays_there() -> Result<()> {
+    let root = TempDir::new()?;
+    let scene = Scene::begin(root.path())?;
+    let mut showing = scene.show(&[])?;
+    let other = scene.other.clone().with("SEGUE_DEVICE_CODE", showing.code()?);
+    let mut terminal =
+        Terminal::start(&other, &["device", "claim", "--server", scene.url(), "--project", ".", "--print"])?;
+    // Until all of it is there: then it is not heard of any more while a person thinks.
+    terminal.until("Waiting")?;
+    terminal.stopped(|| {
+        showing.approve()?;
+        showing.until("claimed")?;
+        (0..20).try_for_each(|_| scene.story.ann.json(&["whoami"]).map(drop))
+    })?;
+    terminal.until("Continue this chat here?")?;
+    showing.kill()?;
+    scene.story.ann.json(&["device", "take-back", SESSION])?;
+    terminal.press(b"y\r")?;
+    terminal.until("the other device has the chat back")?;
+    terminal.end()
+}
+
 #[test]
 fn a_code_is_read_behind_the_marks_that_an_editor_leaves() -> Result<()> {
     let root = TempDir::new()?;
@@ -250,6 +337,29 @@ fn a_damaged_note_is_told_and_the_others_are_as_before() -> Result<()> {
         assert!(doctor.code == 1 && doctor.stdout.contains("FAIL notes"), "{folder}: {}", doctor.stdout);
         fs::remove_file(note)?;
     }
+    // What is JSON and makes no sense.
+    let note = ann.segue_home().join(format!("moved/{session}.json"));
+    let text = fs::read_to_string(&note)?;
+    fs::write(note.with_file_name("ses_senseless.json"), text.replace("\"par_", "\"xyz_"))?;
+    let status = ann.run(&["device", "status"])?;
+    assert!(status.code == 0 && status.stderr.contains("is damaged"), "{}", status.stderr);
+    assert!(status.stdout.contains("is held by “"), "{}", status.stdout);
+    // Where a chat came from is not known any more, which is another thing than that it came from nowhere.
+    let status = scene.other.json(&["device", "status"])?;
+    let came = id(&status["arrived"][0], "session_id")?;
+    fs::write(scene.other.segue_home().join(format!("arrived/{came}.json")), "{")?;
+    let returned = scene.other.run(&["device", "return", &came])?;
+    assert!(returned.code == 1 && returned.stderr.contains("arrived/"), "{}", returned.stderr);
+    let status = scene.other.run(&["device", "status"])?;
+    assert!(status.stdout.contains("No note that can be read"), "{}", status.stdout);
     ann.json(&["device", "take-back", &session])?;
+    Ok(())
+}
+
+#[test]
+fn a_machine_that_knows_nobody_has_no_chat_of_another() -> Result<()> {
+    let root = TempDir::new()?;
+    let status = Person::new(&root.path().join("new"))?.run(&["device", "status"])?;
+    assert_eq!((status.code, status.stdout.starts_with("No chat")), (0, true), "{}", status.stderr);
     Ok(())
 }

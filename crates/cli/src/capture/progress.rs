@@ -24,7 +24,7 @@ pub struct Progress {
 
 /// How a file looks from the outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Stamp {
+pub(super) struct Stamp {
     inode: u64,
     len: u64,
     modified: (i64, i64),
@@ -51,7 +51,7 @@ impl Progress {
 }
 
 impl Stamp {
-    fn of(file: &CapturedFile) -> Option<Self> {
+    pub(super) fn of(file: &CapturedFile) -> Option<Self> {
         let meta = fs::metadata(&file.source).ok()?;
         Some(Self {
             inode: meta.ino(),

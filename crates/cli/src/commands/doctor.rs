@@ -62,7 +62,7 @@ fn folder(home: &Home) -> Check {
 
 /// Which chats are on other devices, and where others came from, can be read.
 fn notes(home: &Home) -> Check {
-    let damaged: Vec<_> = notes::damaged(home).iter().map(|damage| format!("{damage}. {}", damage.hint)).collect();
+    let damaged = notes::damaged(home);
     let says = if damaged.is_empty() { "of chats that moved: whole".to_owned() } else { damaged.join("\n") };
     Check { name: "notes", good: damaged.is_empty(), says }
 }

@@ -4,6 +4,7 @@
 use std::{
     sync::{
         Arc,
+        atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver},
     },
     thread::{Scope, ScopedJoinHandle},
@@ -29,6 +30,7 @@ pub(super) struct Ahead<'scope> {
 pub(super) struct Sealing<'scope> {
     drafting: ScopedJoinHandle<'scope, Result<Option<Drafted>>>,
     keeper: Keeper,
+    failed: Arc<AtomicBool>,
 }
 
 impl<'scope> Ahead<'scope> {
@@ -40,6 +42,8 @@ impl<'scope> Ahead<'scope> {
         found: Found,
     ) -> Self {
         let ((gate, keeper), (done, read)) = (Gate::closed(), mpsc::channel());
+        let failed = Arc::new(AtomicBool::new(false));
+        let has_failed = Arc::clone(&failed);
         let drafting = scope.spawn(move || {
             let chat = Chat::read(&tools, found.clone()).map(|(chat, capture)| (chat, Arc::new(capture)));
             let capture = chat.as_ref().ok().map(|(_, capture)| Arc::clone(capture));
@@ -47,9 +51,11 @@ impl<'scope> Ahead<'scope> {
             let (Ok(()), Some(capture)) = (done.send(chat), capture) else { return Ok(None) };
             let record = with_record(&uploader.library.records()?, found).record;
             let basis = Basis::of(&uploader.library, record.as_ref())?;
-            uploader.draft(&gate, &mut capture.into(), basis).map(Some)
+            let drafted = uploader.draft(&gate, &mut capture.into(), basis);
+            has_failed.store(drafted.is_err(), Ordering::SeqCst);
+            drafted.map(Some)
         });
-        Self { read, sealing: Sealing { drafting, keeper } }
+        Self { read, sealing: Sealing { drafting, keeper, failed } }
     }
 
     /// Waits until it is read.
@@ -60,9 +66,14 @@ impl<'scope> Ahead<'scope> {
 }
 
 impl Sealing<'_> {
-    /// Lets it go, and waits until all that is large is sent.
-    pub(super) fn go(self) -> Result<Option<Drafted>> {
+    /// Whether it cannot be sealed as it was read.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::SeqCst)
+    }
+
+    /// Lets it go, and waits until all that is large is sent. None where that failed: why may have passed meanwhile.
+    pub(super) fn go(self) -> Option<Drafted> {
         self.keeper.open();
-        self.drafting.join().expect("sealing does not panic")
+        self.drafting.join().expect("sealing does not panic").ok().flatten()
     }
 }

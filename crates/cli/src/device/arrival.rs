@@ -18,6 +18,7 @@ use super::{
     claiming::Claiming,
     entering::Line,
     hearing::{Hearing, is_over},
+    held::Moved,
     scene::Secrets,
 };
 use crate::{
@@ -130,10 +131,11 @@ pub fn session_here(home: &Home, view: &ActiveView, same: bool) -> Result<Sessio
     }
     let id: SessionId =
         view.chat.session_id.parse().map_err(|_| CliError::verification("the view names no session"))?;
-    // What was given back comes anew, beside what is here of it.
-    let returned = Arrival::find(home, &id.to_string())?.is_some_and(|arrival| arrival.returned_at.is_some());
+    // What came by a code before, and is not on its way from here, comes anew, beside what is here of it.
+    let text = id.to_string();
+    let again = Arrival::find(home, &text)?.is_some() && Moved::find(home, &text)?.is_none();
     match Library::new(home).find(id)? {
-        Some(record) if record.native.is_some() && !returned => {
+        Some(record) if record.native.is_some() && !again => {
             Err(CliError::new(Exit::Conflict, "already_here", "this device has this chat already")
                 .hint(format!("Continue it: segue resume {id}. For a chat of its own beside it: --fork")))
         }

@@ -31,7 +31,8 @@ pub struct Claiming {
     pairing_id: String,
     /// The first four symbols of its code: who enters that again means this.
     nameplate: String,
-    server: Url,
+    /// The relay.
+    pub server: Url,
     /// What this device is known by at the relay, base64url.
     token: String,
     /// `ses_…` here.

@@ -45,6 +45,12 @@ impl Line {
         Self { id, remote, hearing, ready: false }
     }
 
+    /// Whether the other device has the chat back, as far as the server says.
+    pub fn is_taken_back(&self) -> bool {
+        let pairing = self.remote.pairing(self.id);
+        pairing.is_ok_and(|pairing| matches!(pairing.reason.as_deref(), Some("taken_back" | "lapsed")))
+    }
+
     /// Says that nothing more is fetched. When this is lost, a source that waits does so for an hour.
     pub fn let_go(&self) {
         drop(self.remote.complete_pairing(self.id));

@@ -16,6 +16,9 @@ use crate::{
     untrusted::Untrusted,
 };
 
+/// Code of the error that a note makes no sense.
+pub const DAMAGED: &str = "record_damaged";
+
 /// A session that was moved to another device.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Moved {
@@ -36,6 +39,9 @@ pub struct Moved {
     /// What opens that which comes back, for a day; base64url.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     return_key: Option<String>,
+    /// Whether the other device let it go again, as the server says: it is held until a person takes it back all the same.
+    #[serde(default)]
+    pub not_taken: bool,
 }
 
 impl Moved {
@@ -57,17 +63,16 @@ impl Moved {
             at: now.as_millis(),
             handed,
             return_key: None,
+            not_taken: false,
         }
     }
 
     /// The pairing.
     pub fn pairing(&self) -> Result<PairingId> {
         self.pairing_id.parse().map_err(|_| {
-            CliError::new(
-                Exit::Error,
-                "record_damaged",
-                format!("the note that {} was moved is damaged", self.session_id),
-            )
+            let text = format!("the note that {} was moved is damaged", self.session_id);
+            CliError::new(Exit::Error, DAMAGED, text)
+                .hint(format!("To go on here without it: segue device fork {}", self.session_id))
         })
     }
 
@@ -90,6 +95,14 @@ impl Moved {
     pub fn save(&self, home: &Home) -> Result<()> {
         home::create_dir(&home.path("moved"))?;
         home::write_json(&home.path(&format!("moved/{}.json", self.session_id)), self)
+    }
+
+    /// Notes that the other device let it go again, unless somebody took it back meanwhile.
+    pub fn is_not_taken(&self, home: &Home) -> Result<()> {
+        match Self::find(home, &self.session_id)? {
+            Some(noted) if noted.pairing_id == self.pairing_id => Self { not_taken: true, ..noted }.save(home),
+            _ => Ok(()),
+        }
     }
 
     /// Whether another device holds a session.
@@ -123,7 +136,11 @@ impl Moved {
 pub fn check(home: &Home, session_id: &str) -> Result<()> {
     let Some(moved) = Moved::find(home, session_id)? else { return check_returned(home, session_id) };
     let holder = Untrusted(&moved.holder).short(60);
-    let text = format!("{session_id} continues on “{holder}” since {}", day(moved.at));
+    let text = if moved.not_taken {
+        format!("{session_id} was moved to “{holder}” on {}, which did not take it over", day(moved.at))
+    } else {
+        format!("{session_id} continues on “{holder}” since {}", day(moved.at))
+    };
     Err(CliError::new(Exit::Conflict, "held", text).hint(format!(
         "Take it back: segue device take-back {session_id}. To go on here beside it: segue device fork {session_id}"
     )))

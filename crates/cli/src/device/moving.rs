@@ -115,12 +115,14 @@ impl<'a> Moving<'a> {
         let packed = self.pack(let_in, &told, &chat, draft).map_err(|error| self.offering.given_up(error))?;
         let Packed { secrets, released, moved, .. } = self.send_view(packed)?;
         // All of it goes behind the view.
-        let drafted = sealing.go();
-        let pushed =
-            drafted.and_then(|drafted| backfill::push(self.offering.uploader, &mut session, told.private, drafted));
-        let arrived = self.send_rest(&mut session, pushed, told.private, &secrets, &moved);
+        let pushed = backfill::push(self.offering.uploader, &mut session, told.private, sealing.go());
+        let sent = self.send_rest(&mut session, pushed, told.private, &secrets, &moved);
         drop(session);
-        arrived.and_then(|()| self.until_ready(&released, &moved)).map_err(|error| match error.code {
+        if sent.as_ref().is_err_and(|error| self.stays_here(error, &moved)) {
+            let hint = "The chat stays here, and the other device is told so. For a new code: segue device start";
+            return sent.map_err(|error| error.hint(hint));
+        }
+        sent.and_then(|()| self.until_ready(&released, &moved)).map_err(|error| match error.code {
             "not_arrived" | "not_taken" | "verification_failed" => error,
             // Whatever it is: this is what can be done about it.
             _ => error.hint(yours_with(&moved)),
@@ -139,8 +141,7 @@ impl<'a> Moving<'a> {
         let format = segue_formats::format_for(wanted.tool);
         let found = format.find(&tools, &wanted.native_id).ok().flatten().unwrap_or_else(|| wanted.clone());
         let (chat, capture, sealing) = match ahead.read() {
-            // What is still being answered may change beside its transcript.
-            Ok(read) if read.0.is_as(&found) && !self.wanted.now => read,
+            Ok(read) if read.1.is_current(&tools, &found) && !read.2.has_failed() => read,
             _ => Ahead::begin(scope, uploader, tools, found).read()?,
         };
         let session = prepare(uploader, Some(&wanted.native_id), Reading::Captured(capture), false)?;
@@ -219,7 +220,7 @@ impl<'a> Moving<'a> {
                 Err(error) if error.exit == Exit::Network => self.until_heard(until, error)?,
                 Err(error) if error.exit == Exit::Conflict => {
                     let pairing = uploader.remote.pairing(id)?;
-                    return over(&pairing, moved).and(Err(error));
+                    return self.over(&pairing, moved).and(Err(error));
                 }
                 Err(error) => return Err(error),
             }
@@ -262,11 +263,11 @@ impl<'a> Moving<'a> {
     }
 
     /// "Ready there" comes from the other device's sealed word alone.
-    fn until_ready(self, released: &Released, moved: &Moved) -> Result<()> {
+    fn until_ready(&self, released: &Released, moved: &Moved) -> Result<()> {
         let head = match self.offering.until_acknowledged(released)? {
             Arrived::At(head) => head,
             Arrived::Not(pairing) => {
-                return pairing.map_or(Ok(()), |pairing| over(&pairing, moved)).and(Err(not_arrived(moved)));
+                return pairing.map_or(Ok(()), |pairing| self.over(&pairing, moved)).and(Err(not_arrived(moved)));
             }
         };
         if head != moved.handed.head_hash.0 {
@@ -279,15 +280,26 @@ impl<'a> Moving<'a> {
         );
         self.offering.output.event("ready", text, json!({"name": who, "session_id": moved.session_id}))
     }
-}
 
-/// How the other device's access ended, if it has.
-fn over(pairing: &Pairing, moved: &Moved) -> Result<()> {
-    match pairing.reason.as_deref() {
-        // Everything is there, and no word that it is: the other device lets the chat go.
-        Some("completed") => Err(not_taken(moved)),
-        Some("taken_back" | "lapsed") => Err(not_arrived(moved)),
-        _ => Ok(()),
+    /// Takes the chat back when it is this machine that cannot give all of it: nobody waits for the rest.
+    fn stays_here(&self, error: &CliError, moved: &Moved) -> bool {
+        let uploader = self.offering.uploader;
+        error.exit == Exit::Error
+            && uploader.remote.take_back(self.offering.id).is_ok_and(|pairing| pairing.returned.is_none())
+            && moved.forget(&uploader.home).is_ok()
+    }
+
+    /// How the other device's access ended, if it has.
+    fn over(&self, pairing: &Pairing, moved: &Moved) -> Result<()> {
+        match pairing.reason.as_deref() {
+            // Everything is there, and no word that it is: the other device lets the chat go.
+            Some("completed") => {
+                moved.is_not_taken(&self.offering.uploader.home)?;
+                Err(not_taken(moved))
+            }
+            Some("taken_back" | "lapsed") => Err(not_arrived(moved)),
+            _ => Ok(()),
+        }
     }
 }
 

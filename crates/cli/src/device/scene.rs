@@ -77,11 +77,6 @@ impl Chat {
         let Found { native_id, path, cwd, .. } = self.found.clone();
         Native { id: native_id, path, cwd: cwd.unwrap_or_default() }
     }
-
-    /// Whether nothing was written since.
-    pub fn is_as(&self, found: &Found) -> bool {
-        (self.found.len, self.found.updated_at_ms) == (found.len, found.updated_at_ms)
-    }
 }
 
 /// Makes the view of a chat, at most `room` bytes long.

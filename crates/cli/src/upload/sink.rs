@@ -42,6 +42,8 @@ pub(super) struct UploadSink<'scope> {
     queue: SyncSender<Upload>,
     sent: Vec<PackEntry>,
     sender: ScopedJoinHandle<'scope, Result<Vec<segue_api::bundles::Pack>>>,
+    // Whether sealing ended because sending had.
+    unsent: bool,
 }
 
 enum Open {
@@ -75,20 +77,29 @@ impl<'scope> UploadSink<'scope> {
             let send = |Upload { id, spool }| gate.pass().and_then(|()| remote.put_pack(id, &spool, &told));
             uploads.iter().map(send).collect()
         });
-        Ok(Self { folder: home.temporary()?, small: Vec::new(), open: None, queue, sent: Vec::new(), sender })
+        Ok(Self {
+            folder: home.temporary()?,
+            small: Vec::new(),
+            open: None,
+            queue,
+            sent: Vec::new(),
+            sender,
+            unsent: false,
+        })
     }
 
-    /// Waits until all is sent, and gives the packs that were not.
+    /// Waits until all is sent, and gives the packs that were not; nothing is waited for where all was not `sealed`.
     ///
     /// # Errors
     /// Why sending failed, in the words of the command line.
-    pub(super) fn finish(self) -> Result<Vec<SmallPack>> {
-        let Self { small, open, queue, sent, sender, folder: _folder } = self;
-        // A pack that is still open is one that sealing gave up: its error is the one to tell.
-        let given_up = open.is_some();
+    pub(super) fn finish(self, sealed: bool) -> Result<Vec<SmallPack>> {
+        let Self { small, open, queue, sent, sender, folder, unsent } = self;
         drop((open, queue));
+        // What is of no use takes no room while the sender waits.
+        let _kept = sealed.then_some(folder);
         let stored = match sender.join().expect("sending does not panic") {
-            Err(_) if given_up => return Ok(small),
+            // Of a pack that sealing gave up: its error is the one to tell.
+            Err(_) if !sealed && !unsent => return Ok(small),
             stored => stored?,
         };
         if sent.iter().zip(&stored).all(|(entry, stored)| same_bytes(stored, entry)) {
@@ -104,7 +115,10 @@ impl<'scope> UploadSink<'scope> {
         let mut writer = spool.writer()?;
         writer.write(&pack.bytes)?;
         let upload = Upload { id: PackId::from_bytes(pack.id), spool };
-        self.queue.send(upload).map_err(|_| io::Error::other("the packs before were not sent"))?;
+        self.queue.send(upload).map_err(|_| {
+            self.unsent = true;
+            io::Error::other("the packs before were not sent")
+        })?;
         Ok(writer)
     }
 

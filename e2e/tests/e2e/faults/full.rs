@@ -8,11 +8,14 @@ use segue_e2e::{
     native::Native,
     person::{Person, Ran},
     rig::Rig,
+    showing::Showing,
     small_disk::SmallDisk,
     story::{BEN, id},
 };
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::device::{enter, entered};
 
 /// Room for a few sessions.
 const DISK_BYTES: u64 = 24 * 1024 * 1024;
@@ -119,6 +122,39 @@ fn server(ways: u32) -> Result<()> {
     assert!(full > 0, "nothing was tried");
     rig.restart()?;
     rig.check()
+}
+
+/// What is sealed while a code is shown takes no room any more when there is too little; who is let in then does not wait for it.
+#[test]
+fn a_chat_that_finds_no_room_leaves_it_to_others() -> Result<()> {
+    let (root, mut random) = (TempDir::new()?, Random::seeded()?);
+    let rig = Rig::begin(root.path())?;
+    let disk = SmallDisk::over(&rig.ann.segue_home(), 9_000_000)?;
+    let ann = rig.ann.under(disk.wrapper(&rig.ann.work()));
+    let large = Native::begin(&rig.ann, &mut random, 16_000_000)?;
+    let small = Native::begin(&rig.ann, &mut random, 1_000)?;
+    let mut showing = Showing::start(&ann, &[large.id()])?;
+    let code = showing.code()?;
+    let (temporary, mut begun) = (disk.file(&rig.ann.segue_home().join("tmp")), false);
+    for tries in 0.. {
+        ensure!(tries < 500, "what fills the disk stays there");
+        ann.run(&["list"])?;
+        let folders = fs::read_dir(&temporary).into_iter().flatten().flatten().filter(|entry| entry.path().is_dir());
+        match (begun, folders.count()) {
+            (true, 0) => break,
+            (_, folders) => begun |= folders > 0,
+        }
+    }
+    ann.json(&["push", small.id()])?;
+    let guest = Person::new(&root.path().join("guest"))?;
+    let claim = enter(&guest, &code, &["--yes", "--server", rig.relay.url()]);
+    showing.approve()?;
+    let ended = showing.end()?;
+    assert!(ended.code == 1 && ended.stderr.contains("The chat stays here"), "{}{}", ended.code, ended.stderr);
+    let ended = entered(claim)?;
+    assert!(ended.code == 10 && ended.stderr.contains("taken_back"), "{}{}", ended.code, ended.stderr);
+    assert_eq!(ann.run(&["resume", large.id(), "--print"])?.code, 0);
+    Ok(())
 }
 
 #[test]

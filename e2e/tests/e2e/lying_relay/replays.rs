@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Barrier, Mutex},
 };
 
 use anyhow::Result;
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::{
     Case, LEFT, Lie, MISMATCH, STOPPED, UNVERIFIED, WELL, changed, events,
-    scene::{Scene, Waits, both, enter, word},
+    scene::{Scene, Waits, both, both_beside, enter, word},
     tell, works,
 };
 
@@ -178,11 +178,12 @@ fn two_codes_that_are_shown_at_once_are_not_taken_for_each_other() -> Result<()>
             enter(&scene.machine("guest-two")?, &codes[1], scene.liar.url())?,
         ];
         let waits = if swapped == "releases" { Waits::Delivering } else { Waits::Source };
+        let together = Barrier::new(2);
         let met: Vec<_> = std::thread::scope(|scope| {
             let pairs: Vec<_> = sources
                 .into_iter()
                 .zip(guests)
-                .map(|(source, guest)| scope.spawn(|| both(source, guest, waits)))
+                .map(|(source, guest)| scope.spawn(|| both_beside(source, guest, waits, &together)))
                 .collect();
             pairs.into_iter().map(|pair| pair.join().expect("watching does not panic")).collect::<Result<_>>()
         })?;

@@ -3,7 +3,10 @@
 use std::{
     fs,
     path::PathBuf,
-    sync::mpsc::{self, Receiver, Sender},
+    sync::{
+        Barrier,
+        mpsc::{self, Receiver, Sender},
+    },
     thread,
 };
 
@@ -155,6 +158,11 @@ pub(super) fn enter(person: &Person, code: &str, server: &str) -> Result<Showing
 
 /// Sees both to their end.
 pub(super) fn both(source: Showing, guest: Showing, waits: Waits) -> Result<Met> {
+    both_beside(source, guest, waits, &Barrier::new(1))
+}
+
+/// The same beside others, whom this source may have been led to: it is ended when all their guests have ended.
+pub(super) fn both_beside(source: Showing, guest: Showing, waits: Waits, guests: &Barrier) -> Result<Met> {
     let ids = (source.process(), guest.process());
     let (source_says, of_source) = mpsc::channel();
     let (guest_says, of_guest) = mpsc::channel();
@@ -164,12 +172,13 @@ pub(super) fn both(source: Showing, guest: Showing, waits: Waits) -> Result<Met>
     match waits {
         Waits::Nobody => Ok(Met { guest: end(guest)?, source: end(source)? }),
         Waits::Source | Waits::Delivering => {
-            let guest = end(guest)?;
+            let guest = end(guest);
             if waits == Waits::Delivering {
                 until(&of_source, "claimed");
             }
+            guests.wait();
             interrupt(ids.0);
-            Ok(Met { guest, source: end(source)? })
+            Ok(Met { guest: guest?, source: end(source)? })
         }
         Waits::Guest => {
             let source = end(source)?;

@@ -20,7 +20,7 @@ use crate::{
         ending::Farewell,
         entering::{self, Arrived, Line},
         given::{self, Given},
-        preview,
+        notes, preview,
     },
     environment::{self, SystemClock},
     error::{CliError, Exit, Result},
@@ -42,15 +42,15 @@ pub(super) fn run(options: &ClaimCode, output: &Output) -> Result<()> {
     let begun = if options.dry_run { None } else { Claiming::find(&home, entered)? };
     let (claiming, _lock, mut line) = match begun {
         Some((begun, lock)) => {
-            output.notice("Going on with the chat that was being taken in here.");
-            let line = begun.line(account.as_ref())?;
+            let line = go_on(&begun, account.as_ref(), output)?;
             (begun, lock, line)
         }
         None => enter(options, given, &home, account.as_ref(), output)?,
     };
     let taken = take_in(&claiming, &mut line, &home, project.as_deref(), output);
-    // Whichever request it is that meets it first.
-    let taken = taken.map_err(|error| if error.exit == Exit::Gone { arrival::taken_back() } else { error });
+    // Whichever request it is that meets it first; what was taken back is deleted.
+    let is_gone = |error: &CliError| error.exit == Exit::Gone || error.exit == Exit::NotFound && line.is_taken_back();
+    let taken = taken.map_err(|error| if is_gone(&error) { arrival::taken_back() } else { error });
     let placed = taken.inspect_err(|error| {
         // What may succeed another time is kept for it.
         if !matches!(error.exit, Exit::Network | Exit::Error | Exit::Interrupted) {
@@ -67,6 +67,21 @@ pub(super) fn run(options: &ClaimCode, output: &Output) -> Result<()> {
     placed.go_on(options.print, output)
 }
 
+/// The way to a pairing whose chat was being taken in. Where its server is not reached, it is waited for.
+fn go_on(begun: &Claiming, account: Option<&Account>, output: &Output) -> Result<Line> {
+    output.notice(format!(
+        "Going on with the chat that was being taken in here, from {}. For another, pipe its code in.",
+        begun.server
+    ));
+    let line = begun.line(account)?;
+    if let Err(error) = line.remote.pairing(line.id)
+        && error.exit == Exit::Network
+    {
+        output.notice(format!("Waiting for the server: {error}. Ctrl-C ends this; segue device claim goes on."));
+    }
+    Ok(line)
+}
+
 /// Enters the code, and asks whether what has come is wanted. Stored on return.
 fn enter(
     options: &ClaimCode,
@@ -75,6 +90,7 @@ fn enter(
     account: Option<&Account>,
     output: &Output,
 ) -> Result<(Claiming, File, Line)> {
+    notes::warn_of_damaged(home, output);
     let arrived = entering::run(Purpose::Handoff, given, options.server.as_ref(), account, output)?;
     let view = look(&arrived, options, output).inspect_err(|_| arrived.let_go())?;
     confirm(&arrived, account, output)?;

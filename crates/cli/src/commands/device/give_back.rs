@@ -26,9 +26,8 @@ pub(super) fn run(options: &GiveBack, output: &Output) -> Result<()> {
     let record = chosen.record.ok_or_else(nothing_came)?;
     let _lock = lock(&home)?;
     // Those that are too old lose their keys.
-    let arrivals = Arrival::all(&home, SystemClock.now())?;
-    let arrival = arrivals.into_iter().find(|arrival| arrival.session_id == record.session_id);
-    let mut arrival = arrival.ok_or_else(nothing_came)?;
+    Arrival::all(&home, SystemClock.now())?;
+    let mut arrival = Arrival::find(&home, &record.session_id)?.ok_or_else(nothing_came)?;
     let draft = options.draft.as_deref().map(|path| drafts::read(path, output)).transpose()?;
     let (account, found) = (account.as_ref(), chosen.found.as_ref());
     let giving = Giving { home: &home, account, tools: &tools, record: &record, found, output };

@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 use crate::{
     account::Account,
     commands::list::day,
-    device::{arrived::Arrival, held::Moved, notes, shown},
+    device::{
+        arrived::Arrival,
+        held::{DAMAGED, Moved},
+        notes, shown,
+    },
     environment::{self, SystemClock},
     error::{CliError, Exit, Result},
     home::Home,
@@ -22,20 +26,20 @@ pub(super) fn status(output: &Output) -> Result<()> {
     let home = Home::find()?;
     let account = Account::find(&home)?;
     let arrivals = Arrival::all(&home, SystemClock.now())?;
-    for damage in notes::damaged(&home) {
-        output.warn(format!("Warning: {damage}. {}", damage.hint));
-    }
-    if account.is_none() && arrivals.is_empty() {
-        Account::load(&home)?;
-    }
+    let whole = notes::warn_of_damaged(&home, output);
     let (mut lines, mut moved, mut arrived) = (Vec::new(), Vec::new(), Vec::new());
     if let Some(account) = &account {
         let remote = Remote::signed_in(account)?;
         shown::end_abandoned(&home, &remote)?;
         for held in Moved::all(&home, SystemClock.now())? {
-            let (line, value) = away(&remote, &held)?;
-            lines.push(line);
-            moved.push(value);
+            match away(&remote, &held) {
+                Ok((line, value)) => {
+                    lines.push(line);
+                    moved.push(value);
+                }
+                Err(error) if error.code == DAMAGED => output.warn(format!("Warning: {error}. {}", error.hint)),
+                Err(error) => return Err(error),
+            }
         }
     }
     for arrival in arrivals {
@@ -50,10 +54,10 @@ pub(super) fn status(output: &Output) -> Result<()> {
             .push(json!({"session_id": arrival.session_id, "pairing_id": arrival.pairing_id, "source": arrival.source,
                             "at": arrival.at, "returned": arrival.returned_at.is_some(), "sent": arrival.sent}));
     }
-    let text = if lines.is_empty() {
-        "No chat of this machine is on another device, and none came from one.".to_owned()
-    } else {
-        lines.join("\n")
+    let text = match (lines.is_empty(), whole) {
+        (false, _) => lines.join("\n"),
+        (true, true) => "No chat of this machine is on another device, and none came from one.".to_owned(),
+        (true, false) => "No note that can be read names a chat.".to_owned(),
     };
     output.answer(text, json!({"moved": moved, "arrived": arrived}))
 }
@@ -72,7 +76,7 @@ fn away(remote: &Remote, moved: &Moved) -> Result<(String, Value)> {
         String::new()
     };
     let (state, reason) = (Untrusted(&state).short(20), Untrusted(&reason).short(20));
-    let stands = stands(&state, &reason);
+    let stands = if moved.not_taken { "was not taken by".to_owned() } else { stands(&state, &reason) };
     let line = format!("{}  {stands} “{holder}”  since {}{back}", moved.session_id, day(moved.at));
     let value = json!({"session_id": moved.session_id, "pairing_id": moved.pairing_id, "state": state, "reason": reason,
                        "holder": moved.holder, "at": moved.at, "returned": returned});

@@ -37,8 +37,10 @@ pub(super) fn run(named: &str, output: &Output) -> Result<()> {
     let came = taking_back::open(&home, &account, &remote, &moved, &sealed.0, output)?;
     show(&moved, &came, output)?;
     if !output.agrees("Put this behind the chat here?", "Say --yes where nobody can be asked.")? {
-        return Err(CliError::new(Exit::Conflict, "not_taken", "nothing was changed here")
-            .hint("What came back waits for a day. To go on here without it: segue device fork SESSION"));
+        return Err(CliError::new(Exit::Conflict, "not_taken", "nothing was changed here").hint(format!(
+            "What came back waits for a day. To go on here without it: segue device fork {}",
+            moved.session_id
+        )));
     }
     let tools = environment::tools()?;
     let record = record(&home, &moved)?;
@@ -50,7 +52,7 @@ pub(super) fn run(named: &str, output: &Output) -> Result<()> {
     let (id, holder) = (&moved.session_id, Untrusted(&moved.holder).short(60));
     let native_id = &put.native.id;
     let text = match (put.forked, came.back.seq) {
-        (false, _) => format!("{id} is this machine's again, with {} new messages from “{holder}”.", came.messages),
+        (false, _) => format!("{id} is this machine's again, with {} from “{holder}”.", new_messages(&came)),
         (true, Some(_)) => format!(
             "The chat went on here meanwhile, as {}. What came back from “{holder}” is a fork beside it: {native_id}, \
              and {id} from now on.",
@@ -103,7 +105,7 @@ fn as_it_was(home: &Home, moved: &Moved, output: &Output) -> Result<()> {
 
 fn show(moved: &Moved, came: &CameBack, output: &Output) -> Result<()> {
     let holder = Untrusted(&moved.holder).short(60);
-    let mut lines = vec![format!("“{holder}” gave it back: {} new messages.", came.messages)];
+    let mut lines = vec![format!("“{holder}” gave it back: {}.", new_messages(came))];
     lines.extend(came.last_words.as_ref().map(|(role, text)| {
         let who = if *role == Role::User { "you" } else { "the model" };
         format!("Last, by {who}: {}", Untrusted(text).short(200))
@@ -116,6 +118,10 @@ fn show(moved: &Moved, came: &CameBack, output: &Output) -> Result<()> {
         "draft": draft.map(|draft| &draft.text),
     });
     output.event("came_back", lines.join("\n"), value)
+}
+
+fn new_messages(came: &CameBack) -> String {
+    format!("{} new message{}", came.messages, if came.messages == 1 { "" } else { "s" })
 }
 
 fn record(home: &Home, moved: &Moved) -> Result<Record> {

@@ -88,7 +88,7 @@ impl Installer<'_> {
         let installed = installed.map_err(|error| {
             CliError::new(Exit::Error, "install", format!("the session cannot be written: {error}"))
         })?;
-        report(&installed, self.output);
+        report(&installed, naming, self.output);
         Ok(installed)
     }
 
@@ -111,8 +111,8 @@ fn stage(file: &CapturedFile, folder: &Path) -> Result<()> {
     copy().map(drop).map_err(|error| CliError::file("copy", &file.source, &error))
 }
 
-fn report(installed: &Installed, output: &Output) {
-    if installed.renamed {
+fn report(installed: &Installed, naming: Naming<'_>, output: &Output) {
+    if installed.renamed && matches!(naming, Naming::OwnOr(_)) {
         output.notice(format!("A session with this id is already here; this copy is {}.", installed.native_id));
     }
     if installed.torn.total > 0 {
