@@ -98,7 +98,7 @@ impl Moved {
     }
 
     /// Notes that the other device let it go again, unless somebody took it back meanwhile.
-    pub fn is_not_taken(&self, home: &Home) -> Result<()> {
+    pub fn note_not_taken(&self, home: &Home) -> Result<()> {
         match Self::find(home, &self.session_id)? {
             Some(noted) if noted.pairing_id == self.pairing_id => Self { not_taken: true, ..noted }.save(home),
             _ => Ok(()),

@@ -118,7 +118,7 @@ impl<'a> Moving<'a> {
         let pushed = backfill::push(self.offering.uploader, &mut session, told.private, sealing.go());
         let sent = self.send_rest(&mut session, pushed, told.private, &secrets, &moved);
         drop(session);
-        if sent.as_ref().is_err_and(|error| self.stays_here(error, &moved)) {
+        if sent.as_ref().is_err_and(|error| self.keep_here(error, &moved)) {
             let hint = "The chat stays here, and the other device is told so. For a new code: segue device start";
             return sent.map_err(|error| error.hint(hint));
         }
@@ -281,8 +281,8 @@ impl<'a> Moving<'a> {
         self.offering.output.event("ready", text, json!({"name": who, "session_id": moved.session_id}))
     }
 
-    /// Takes the chat back when it is this machine that cannot give all of it: nobody waits for the rest.
-    fn stays_here(&self, error: &CliError, moved: &Moved) -> bool {
+    /// Takes the chat back when it is this machine that cannot give all of it, so that nobody waits for the rest. Whether it did.
+    fn keep_here(&self, error: &CliError, moved: &Moved) -> bool {
         let uploader = self.offering.uploader;
         error.exit == Exit::Error
             && uploader.remote.take_back(self.offering.id).is_ok_and(|pairing| pairing.returned.is_none())
@@ -294,7 +294,7 @@ impl<'a> Moving<'a> {
         match pairing.reason.as_deref() {
             // Everything is there, and no word that it is: the other device lets the chat go.
             Some("completed") => {
-                moved.is_not_taken(&self.offering.uploader.home)?;
+                moved.note_not_taken(&self.offering.uploader.home)?;
                 Err(not_taken(moved))
             }
             Some("taken_back" | "lapsed") => Err(not_arrived(moved)),
